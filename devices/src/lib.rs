@@ -1,6 +1,18 @@
 //! Emulated hardware: buses, serial ports, virtio devices.
 //!
 //! This crate knows no KVM. It is handed guest memory, event file descriptors and
-//! host files, and answers what a guest driver does to them.
-#![forbid(unsafe_code)]
-#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+//! host files, and answers what a guest driver does to them. In layer order:
+//!
+//! - [`bus`]: an address becomes a device and an offset
+//! - [`virtio`]: queues, transports and the virtio devices
+#![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+
+pub mod bus;
+pub mod virtio;
+
+/// Guest-physical memory, mapped into this process.
+pub type Memory = vm_memory::GuestMemoryMmap<()>;
