@@ -1,1 +1,13 @@
-//! A virtual machine monitor on KVM.
+//! A virtual machine monitor on KVM: the map, in layer order (tests/layering.rs holds it).
+//!
+//! - [`memory`]: guest memory, and every fixed guest-physical address
+//! - [`hypervisor`]: the KVM API
+//! - [`arch`]: what a processor wants set up before its first instruction
+//! - [`boot`]: a kernel file becomes bytes in memory and an entry point
+//! - [`machine`]: the virtual computer, built in visible steps and run
+#![cfg_attr(test, allow(clippy::cast_possible_truncation))]
+
+pub mod arch;
+pub mod boot;
+pub mod hypervisor;
+pub mod memory;

@@ -1,0 +1,237 @@
+//! A kernel file of any kind becomes bytes in guest memory and an entry.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use linux_loader::bootparam::setup_header;
+use linux_loader::loader::elf::{Elf, PvhBootCapability};
+use linux_loader::loader::{KernelLoader, KernelLoaderResult};
+use vm_memory::{Bytes, GuestAddress, ReadVolatile};
+
+use super::bzimage::{BzImage, BzImageError};
+use super::decompress::Compression;
+use crate::arch::x86_64::registers::Entry;
+use crate::memory::{self, Memory, layout};
+
+/// Which boot protocol enters the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// The Linux 64-bit protocol, or PVH where the ELF's own entry is not for it.
+    #[default]
+    Auto,
+    /// The Linux 64-bit protocol: `startup_64` with the zero page.
+    Linux64,
+    /// PVH: 32-bit entry by the note in the ELF.
+    Pvh,
+}
+
+/// Why a kernel cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// It cannot be opened or read.
+    #[error("cannot read the file")]
+    Read(#[source] io::Error),
+    /// It is no file.
+    #[error("it is a directory, not a file")]
+    Directory,
+    /// It is no bootable bzImage.
+    #[error(transparent)]
+    BzImage(#[from] BzImageError),
+    /// The payload cannot be unpacked.
+    #[error("cannot unpack its {0} payload: the file is damaged")]
+    Unpack(&'static str, #[source] io::Error),
+    /// It is for another processor.
+    #[error("it is for {0}, not x86-64")]
+    Architecture(String),
+    /// The ELF cannot be loaded.
+    #[error("the ELF file is damaged or does not fit: use a whole file, or a larger --memory")]
+    Elf(#[source] linux_loader::loader::Error),
+    /// The kernel with its zeroed data is larger than memory.
+    #[error("it needs memory up to {need} MiB, the guest has {have} MiB: use a larger --memory")]
+    TooLarge {
+        /// The end of the kernel, in MiB.
+        need: u64,
+        /// The end of memory, in MiB.
+        have: u64,
+    },
+    /// There is no entry for the protocol that was asked for.
+    #[error("it has no PVH entry: leave --boot-protocol out")]
+    NoPvhEntry,
+}
+
+/// A kernel in guest memory.
+#[derive(Debug)]
+pub struct Kernel {
+    /// How to enter it.
+    pub entry: Entry,
+    /// The first address after it.
+    pub end: u64,
+    /// The header of the bzImage it came in.
+    pub setup_header: Option<setup_header>,
+    /// The most bytes that it takes of a command line.
+    pub command_line_limit: usize,
+    /// What was loaded, in a few words for the user.
+    pub description: String,
+}
+
+/// `COMMAND_LINE_SIZE` of x86, less the NUL, for kernels that do not tell.
+const DEFAULT_COMMAND_LINE_LIMIT: usize = 2047;
+
+/// Loads the kernel at `path`.
+///
+/// # Errors
+/// It cannot be read, is not for this machine, or does not fit.
+pub fn load(memory: &Memory, path: &Path, protocol: Protocol) -> Result<Kernel, KernelError> {
+    let mut file = File::open(path).map_err(KernelError::Read)?;
+    let metadata = file.metadata().map_err(KernelError::Read)?;
+    if metadata.is_dir() {
+        return Err(KernelError::Directory);
+    }
+    let kernel = if is_elf(&file)? {
+        load_elf(memory, &mut file, protocol)?
+    } else {
+        load_bzimage(memory, &read_all(&mut file)?, protocol)?
+    };
+    refuse_too_large(memory, &kernel)?;
+    Ok(kernel)
+}
+
+fn is_elf(file: &File) -> Result<bool, KernelError> {
+    let mut magic = [0; 4];
+    match file.read_exact_at(&mut magic, 0) {
+        Ok(()) => Ok(magic == *b"\x7fELF"),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(BzImageError::NoHeader.into())
+        }
+        Err(error) => Err(KernelError::Read(error)),
+    }
+}
+
+fn read_all(file: &mut File) -> Result<Vec<u8>, KernelError> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(KernelError::Read)?;
+    Ok(bytes)
+}
+
+/// Loads a vmlinux: each segment straight from the file to its place.
+fn load_elf<F>(memory: &Memory, file: &mut F, protocol: Protocol) -> Result<Kernel, KernelError>
+where
+    F: Read + ReadVolatile + Seek,
+{
+    refuse_other_architectures(file)?;
+    let high_ram = Some(GuestAddress(0));
+    let loaded = Elf::load(memory, None, file, high_ram).map_err(KernelError::Elf)?;
+    Ok(Kernel {
+        entry: choose_entry(&loaded, protocol)?,
+        end: loaded.kernel_end,
+        setup_header: None,
+        command_line_limit: DEFAULT_COMMAND_LINE_LIMIT,
+        description: "ELF".to_owned(),
+    })
+}
+
+fn refuse_other_architectures<F: Read + Seek>(file: &mut F) -> Result<(), KernelError> {
+    const ELF_CLASS: usize = 4;
+    const MACHINE: usize = 18;
+    let mut header = [0; 20];
+    file.rewind().map_err(KernelError::Read)?;
+    file.read_exact(&mut header)
+        .map_err(|_| BzImageError::NoHeader)?;
+    let machine = u16::from_le_bytes([header[MACHINE], header[MACHINE + 1]]);
+    let name = match (machine, header[ELF_CLASS]) {
+        (62, 2) => return Ok(()),
+        (3, _) => "32-bit x86".to_owned(),
+        (40, _) => "32-bit Arm".to_owned(),
+        (183, _) => "Arm (aarch64)".to_owned(),
+        (243, _) => "RISC-V".to_owned(),
+        (other, _) => format!("ELF machine {other}"),
+    };
+    Err(KernelError::Architecture(name))
+}
+
+/// The 64-bit entry of Linux is a physical address inside of what was loaded; the entry of
+/// other kernels (FreeBSD) is virtual, and those want PVH.
+fn choose_entry(loaded: &KernelLoaderResult, protocol: Protocol) -> Result<Entry, KernelError> {
+    let rip = loaded.kernel_load.0;
+    let is_physical = (layout::HIGH_RAM_START..loaded.kernel_end).contains(&rip);
+    let pvh = match loaded.pvh_boot_cap {
+        PvhBootCapability::PvhEntryPresent(entry) => Some(Entry::Pvh { rip: entry.0 }),
+        _ => None,
+    };
+    match protocol {
+        Protocol::Linux64 => Ok(Entry::Linux64 { rip }),
+        Protocol::Auto if is_physical => Ok(Entry::Linux64 { rip }),
+        Protocol::Auto | Protocol::Pvh => pvh.ok_or(KernelError::NoPvhEntry),
+    }
+}
+
+/// Loads a bzImage: unpacked on the host and loaded as ELF where we know the compressor
+/// (decision 0003 has the measurement), else by the kernel's own decompressor.
+fn load_bzimage(memory: &Memory, file: &[u8], protocol: Protocol) -> Result<Kernel, KernelError> {
+    let image = BzImage::parse(file)?;
+    let kernel = match Compression::of(image.payload) {
+        Some(compression) => load_payload(memory, &image, compression, protocol)?,
+        None => load_packed(memory, &image)?,
+    };
+    Ok(Kernel {
+        command_line_limit: image.header.cmdline_size as usize,
+        setup_header: Some(image.header),
+        ..kernel
+    })
+}
+
+fn load_payload(
+    memory: &Memory,
+    image: &BzImage<'_>,
+    compression: Compression,
+    protocol: Protocol,
+) -> Result<Kernel, KernelError> {
+    let name = compression.name();
+    let elf = compression
+        .unpack(image.payload)
+        .map_err(|source| KernelError::Unpack(name, source))?;
+    let kernel = load_elf(memory, &mut Cursor::new(elf.as_slice()), protocol)?;
+    Ok(Kernel {
+        description: format!("bzImage, {name} payload unpacked on the host"),
+        ..kernel
+    })
+}
+
+/// Puts the protected-mode part where it wants to be; its 64-bit entry is 0x200 inside.
+fn load_packed(memory: &Memory, image: &BzImage<'_>) -> Result<Kernel, KernelError> {
+    const ENTRY_64: u64 = 0x200;
+    let base = image.header.pref_address.max(layout::HIGH_RAM_START);
+    let end = base.saturating_add(image.header.init_size.into());
+    let kernel = Kernel {
+        entry: Entry::Linux64 {
+            rip: base.saturating_add(ENTRY_64),
+        },
+        end,
+        setup_header: None,
+        command_line_limit: DEFAULT_COMMAND_LINE_LIMIT,
+        description: "bzImage, unpacked by itself".to_owned(),
+    };
+    refuse_too_large(memory, &kernel)?;
+    memory
+        .write_slice(image.protected_mode, GuestAddress(base))
+        .map_err(|_| too_large(memory, end))?;
+    Ok(kernel)
+}
+
+fn refuse_too_large(memory: &Memory, kernel: &Kernel) -> Result<(), KernelError> {
+    let top = memory::end(memory).min(layout::DEVICE_HOLE.base);
+    if kernel.end <= top {
+        return Ok(());
+    }
+    Err(too_large(memory, kernel.end))
+}
+
+fn too_large(memory: &Memory, end: u64) -> KernelError {
+    KernelError::TooLarge {
+        need: end.div_ceil(1 << 20),
+        have: memory::end(memory) >> 20,
+    }
+}

@@ -1,0 +1,108 @@
+//! Guest memory: mapped into this process, not yet known to KVM.
+
+pub mod layout;
+
+use vm_memory::mmap::MmapRegionBuilder;
+use vm_memory::{GuestAddress, GuestMemoryRegion, GuestRegionMmap, MmapRegion};
+
+pub use devices::Memory;
+use layout::Range;
+
+/// Why guest memory cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum MemoryError {
+    /// The host has less.
+    #[error(
+        "the guest wants {wanted} MiB of memory, the host has {have} MiB: use a smaller --memory"
+    )]
+    MoreThanHost {
+        /// What the configuration asks for, in MiB.
+        wanted: u64,
+        /// What the host has in all, in MiB.
+        have: u64,
+    },
+    /// The kernel refuses the mapping.
+    #[error(
+        "cannot map {0} MiB of guest memory: use a smaller --memory or raise the limit (ulimit -v)"
+    )]
+    Map(u64, #[source] vm_memory::mmap::MmapRegionError),
+    /// The ranges do not form a memory.
+    #[error("cannot join the ranges of guest memory")]
+    Join(#[source] vm_memory::GuestRegionCollectionError),
+}
+
+/// Maps `bytes` of guest memory at the places that `layout` gives it.
+///
+/// Pages come from the host on first touch, in huge pages where it has them.
+///
+/// # Errors
+/// More than the host has, or the mapping is refused.
+pub fn allocate(bytes: u64) -> Result<Memory, MemoryError> {
+    refuse_more_than_host(bytes)?;
+    let regions = layout::ram(bytes)
+        .into_iter()
+        .map(map)
+        .collect::<Result<Vec<_>, _>>()?;
+    Memory::from_regions(regions).map_err(MemoryError::Join)
+}
+
+fn refuse_more_than_host(bytes: u64) -> Result<(), MemoryError> {
+    let have = rustix::system::sysinfo();
+    let have = (have.totalram as u64).saturating_mul(u64::from(have.mem_unit));
+    if bytes <= have {
+        return Ok(());
+    }
+    Err(MemoryError::MoreThanHost {
+        wanted: bytes >> 20,
+        have: have >> 20,
+    })
+}
+
+fn map(range: Range) -> Result<GuestRegionMmap, MemoryError> {
+    let size = usize::try_from(range.size).unwrap_or(usize::MAX);
+    let mapping = MmapRegionBuilder::new(size)
+        .with_mmap_prot(libc::PROT_READ | libc::PROT_WRITE)
+        .with_mmap_flags(libc::MAP_ANONYMOUS | libc::MAP_PRIVATE | libc::MAP_NORESERVE)
+        .build()
+        .map_err(|source| MemoryError::Map(range.size >> 20, source))?;
+    prefer_huge_pages(&mapping);
+    let region = GuestRegionMmap::new(mapping, GuestAddress(range.base));
+    Ok(region.expect("the layout ends far below the end of the address space"))
+}
+
+/// Fewer faults and shorter walks, twice: in the host's tables and in the nested ones.
+fn prefer_huge_pages(mapping: &MmapRegion) {
+    // SAFETY: the range is the mapping's own, and the advice changes no contents.
+    let refused =
+        unsafe { libc::madvise(mapping.as_ptr().cast(), mapping.size(), libc::MADV_HUGEPAGE) };
+    if refused != 0 {
+        log::debug!("no huge pages for guest memory");
+    }
+}
+
+/// The first address after the guest's last byte of RAM.
+pub fn end(memory: &Memory) -> u64 {
+    use vm_memory::GuestMemoryBackend;
+    memory
+        .iter()
+        .map(|region| region.start_addr().0 + region.len())
+        .max()
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_memory_than_the_host_has_is_refused() {
+        let error = allocate(1 << 50).unwrap_err();
+        assert!(error.to_string().contains("smaller --memory"));
+    }
+
+    #[test]
+    fn memory_ends_after_its_last_range() {
+        let memory = allocate(4 << 30).unwrap();
+        assert_eq!(end(&memory), (4 << 30) + layout::DEVICE_HOLE.size);
+    }
+}
