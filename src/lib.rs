@@ -1,5 +1,6 @@
 //! A virtual machine monitor on KVM: the map, in layer order (tests/layering.rs holds it).
 //!
+//! - [`config`]: what was typed becomes what is meant
 //! - [`memory`]: guest memory, and every fixed guest-physical address
 //! - [`hypervisor`]: the KVM API
 //! - [`arch`]: what a processor wants set up before its first instruction
@@ -9,5 +10,6 @@
 
 pub mod arch;
 pub mod boot;
+pub mod config;
 pub mod hypervisor;
 pub mod memory;

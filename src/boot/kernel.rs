@@ -13,20 +13,8 @@ use vm_memory::{Bytes, GuestAddress, ReadVolatile};
 use super::bzimage::{BzImage, BzImageError};
 use super::decompress::Compression;
 use crate::arch::x86_64::registers::Entry;
+use crate::config::Protocol;
 use crate::memory::{self, Memory, layout};
-
-/// Which boot protocol enters the kernel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// The Linux 64-bit protocol, or PVH where the ELF's own entry is not for it.
-    #[default]
-    Auto,
-    /// The Linux 64-bit protocol: `startup_64` with the zero page.
-    Linux64,
-    /// PVH: 32-bit entry by the note in the ELF.
-    Pvh,
-}
 
 /// Why a kernel cannot be loaded.
 #[derive(Debug, thiserror::Error)]

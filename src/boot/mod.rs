@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use vm_memory::{GuestAddress, GuestMemoryError};
 
-pub use kernel::{Kernel, Protocol};
+pub use kernel::Kernel;
 
 use crate::arch::x86_64::registers::Entry;
 use crate::memory::{Memory, layout};
