@@ -4,6 +4,7 @@
 //! host files, and answers what a guest driver does to them. In layer order:
 //!
 //! - [`bus`]: an address becomes a device and an offset
+//! - [`serial`], [`cmos`], [`power`], [`event_register`]: what else a PC's kernel asks for
 //! - [`virtio`]: queues, transports and the virtio devices
 #![deny(unsafe_code)]
 #![cfg_attr(
@@ -12,6 +13,10 @@
 )]
 
 pub mod bus;
+pub mod cmos;
+pub mod event_register;
+pub mod power;
+pub mod serial;
 pub mod virtio;
 
 /// Guest-physical memory, mapped into this process.

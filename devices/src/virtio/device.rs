@@ -49,6 +49,11 @@ pub trait VirtioDevice: Send {
     /// Stores into the configuration space; ignored where it is not writable.
     fn write_config(&mut self, _offset: u64, _data: &[u8]) {}
 
+    /// A number that changes whenever the configuration does (virtio 1.2, 4.2.2).
+    fn config_generation(&self) -> u32 {
+        0
+    }
+
     /// Takes the queues and starts to work.
     fn activate(&mut self, activation: Activation);
 

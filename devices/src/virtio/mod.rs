@@ -4,10 +4,14 @@
 //! them into the device; a reset moves them back. An inactive device has nothing to misuse.
 
 pub mod device;
+pub mod event_source;
 pub mod interrupt;
 pub mod rng;
+pub mod transport;
 pub mod virtqueue;
 
 pub use device::{Activation, Progress, VirtioDevice};
+pub use event_source::VirtioEventSource;
 pub use interrupt::Interrupt;
+pub use transport::MmioTransport;
 pub use virtqueue::{Chain, RingError, Virtqueue};
