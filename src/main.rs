@@ -1,3 +1,16 @@
-//! The command line's front door.
+//! Parse, run, print the chain of causes once.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = vmm::cli::Cli::parse();
+    match vmm::commands::run(cli) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("vmm: {}", vmm::chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}

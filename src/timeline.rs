@@ -111,6 +111,9 @@ mod tests {
         let mut file = Vec::new();
         timeline.write(&mut file).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&file).unwrap();
-        assert_eq!((&value["version"], &value["spans"][0]["name"]), (&1.into(), &"boot".into()));
+        assert_eq!(
+            (&value["version"], &value["spans"][0]["name"]),
+            (&1.into(), &"boot".into())
+        );
     }
 }

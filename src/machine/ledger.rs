@@ -167,7 +167,10 @@ mod tests {
         ledger.record(Cause::PortWrite(0x3f8), Duration::from_micros(2));
         ledger.record(Cause::PortWrite(0x3f8), Duration::from_micros(3));
         let rows = ledger.rows(name);
-        assert_eq!((rows[0].access.as_str(), rows[0].count, rows[0].time_us), ("0x3f8", 2, 5));
+        assert_eq!(
+            (rows[0].access.as_str(), rows[0].count, rows[0].time_us),
+            ("0x3f8", 2, 5)
+        );
         assert_eq!(rows.len(), 2);
     }
 

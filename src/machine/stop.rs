@@ -114,7 +114,9 @@ impl fmt::Display for Crash {
             return Ok(());
         }
         write!(f, "\n  code at rip:")?;
-        self.code.iter().try_for_each(|byte| write!(f, " {byte:02x}"))
+        self.code
+            .iter()
+            .try_for_each(|byte| write!(f, " {byte:02x}"))
     }
 }
 

@@ -93,7 +93,7 @@ fn run(mut vcpu: Vcpu, shared: &Shared) -> Vcpu {
     match result {
         Ok(None) => {}
         Ok(Some(fault)) => shared.stop.stop(reason(fault, &vcpu, &shared.memory)),
-        Err(error) => shared.stop.stop(Stop::Host(chain(&error))),
+        Err(error) => shared.stop.stop(Stop::Host(crate::chain(&error))),
     }
     vcpu
 }
@@ -176,23 +176,3 @@ fn describe(vcpu: &Vcpu, registers: &kvm_bindings::kvm_regs) -> String {
     }
     text
 }
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let texts: Vec<String> = causes.map(ToString::to_string).collect();
-    texts.join(": ")
-}
-
-/// Blocks the kick in this thread and in all that it starts: it is for `KVM_RUN` alone.
-pub fn block_kicks() {
-    // SAFETY: an all-zero set is a valid argument, which the call overwrites.
-    let mut set = unsafe { std::mem::zeroed() };
-    // SAFETY: `set` is a signal set of this function's.
-    unsafe { libc::sigemptyset(&raw mut set) };
-    // SAFETY: as above; the signal's number is valid.
-    unsafe { libc::sigaddset(&raw mut set, KICK_SIGNAL) };
-    // SAFETY: the set is initialized, and the old mask is not asked for.
-    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
-}
-

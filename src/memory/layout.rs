@@ -9,8 +9,10 @@
 //! 0x1_0000_0000  RAM: what did not fit below the hole
 //! ```
 
+use serde::Serialize;
+
 /// A range of guest-physical addresses, `base..base + size`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Range {
     /// The first address.
     pub base: u64,

@@ -38,6 +38,7 @@ pub struct MmioTransport {
     selected_device_features: u32,
     selected_driver_features: u32,
     broken: Arc<AtomicBool>,
+    activated: Option<Box<dyn Fn() + Send>>,
 }
 
 impl MmioTransport {
@@ -54,7 +55,13 @@ impl MmioTransport {
             selected_device_features: 0,
             selected_driver_features: 0,
             broken: Arc::default(),
+            activated: None,
         }
+    }
+
+    /// Calls `listener` whenever a driver has taken the device.
+    pub fn on_activation(&mut self, listener: Box<dyn Fn() + Send>) {
+        self.activated = Some(listener);
     }
 
     /// How many queues the device has.
@@ -191,13 +198,20 @@ impl MmioTransport {
 
     fn activate(&mut self) {
         match self.build_queues() {
-            Ok(queues) => self.device.activate(Activation {
-                memory: self.memory.clone(),
-                queues,
-                driver_features: self.negotiation.driver_features(),
-                interrupt: self.interrupt.clone(),
-            }),
+            Ok(queues) => self.hand_over(queues),
             Err(error) => self.set_broken(&error),
+        }
+    }
+
+    fn hand_over(&mut self, queues: Vec<Option<Virtqueue>>) {
+        self.device.activate(Activation {
+            memory: self.memory.clone(),
+            queues,
+            driver_features: self.negotiation.driver_features(),
+            interrupt: self.interrupt.clone(),
+        });
+        if let Some(listener) = &self.activated {
+            listener();
         }
     }
 

@@ -1,0 +1,24 @@
+//! Each verb of the command line, a file each: from what was meant to an exit status.
+
+mod boot;
+mod completions;
+mod dry_run;
+mod statistics;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+
+/// What a command can end with instead of an exit status: told once, by `main`.
+pub type Failure = Box<dyn std::error::Error>;
+
+/// Runs what `cli` asks for.
+///
+/// # Errors
+/// It cannot be done; the chain of causes says why.
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    match cli.command {
+        None => boot::run(cli.boot),
+        Some(Command::Completions { shell }) => completions::run(shell),
+    }
+}

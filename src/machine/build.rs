@@ -1,0 +1,228 @@
+//! The steps of a boot, in their order.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use devices::virtio::rng::Rng;
+use devices::virtio::{VirtioDevice, VirtioEventSource};
+use vm_memory::{GuestAddress, GuestMemoryError};
+
+use super::Machine;
+use super::attach::{Attached, Board, PowerButton};
+use super::event_loop::{Deadlines, EventLoop, Supervisor};
+use super::ledger::SharedLedger;
+use super::panic_message::Watched;
+use super::plan::{self, Plan, Role};
+use super::signs::Signs;
+use super::vcpu_threads::Shared;
+use crate::arch::x86_64::acpi::{self, Hardware, VirtioMmio};
+use crate::arch::x86_64::cpuid::{self, Topology};
+use crate::arch::x86_64::{mptable, msr, registers};
+use crate::boot::{self, BootError, Kernel, Parameters};
+use crate::config::{MachineConfig, SerialTarget};
+use crate::hypervisor::{Kvm, KvmError, OpenError, Vcpu, Vm};
+use crate::memory::{self, Memory, MemoryError};
+use crate::timeline::Timeline;
+
+/// Why a machine cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// There is no KVM to build it on.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// KVM refuses a request.
+    #[error(transparent)]
+    Kvm(#[from] KvmError),
+    /// Guest memory cannot be had.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The kernel cannot be booted.
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    /// An output cannot be opened.
+    #[error("cannot open {0}")]
+    Output(PathBuf, #[source] std::io::Error),
+    /// The host has no file descriptor left, or the like.
+    #[error("cannot get a file descriptor from the host: raise the limit (ulimit -n)")]
+    Host(#[source] std::io::Error),
+    /// The event loop cannot be made.
+    #[error("cannot make the event loop")]
+    EventLoop(#[source] event_manager::Error),
+}
+
+impl Machine {
+    /// Builds the machine of `plan`, up to the kernel's first instruction.
+    ///
+    /// # Errors
+    /// Any step fails; what was made until then is gone again.
+    pub fn build(
+        config: &MachineConfig,
+        plan: &Plan,
+        timeline: &Arc<Timeline>,
+    ) -> Result<Self, BuildError> {
+        let kvm = Kvm::open(&config.kvm)?;
+        let memory = memory::allocate(config.memory.bytes())?;
+        let vm = create_vm(&kvm, &memory, plan)?;
+        timeline.mark("vmm: memory and virtual machine");
+        let signs = Signs::new(timeline.clone()).map_err(BuildError::Host)?;
+        let (devices, button) = attach_devices(&vm, &memory, config, plan, &signs)?;
+        timeline.mark("vmm: devices");
+        let kernel = load(&memory, config, plan)?;
+        timeline.mark("vmm: kernel in memory");
+        let vcpus = create_vcpus(&kvm, &vm, plan.vcpus, &kernel)?;
+        timeline.mark("vmm: vCPUs");
+        Ok(Self {
+            vm,
+            vcpus,
+            events: event_loop(config, &signs, button, devices.sources)?,
+            shared: Arc::new(Shared {
+                buses: devices.buses,
+                stop: signs.stop,
+                end: AtomicBool::new(false),
+                ledger: config.stats.then(SharedLedger::default),
+                memory,
+            }),
+            timeline: timeline.clone(),
+        })
+    }
+}
+
+/// A kernel without ACPI may want the old timer; any other finds a better one.
+fn create_vm(kvm: &Kvm, memory: &Memory, plan: &Plan) -> Result<Vm, KvmError> {
+    let mut vm = kvm.create_vm()?;
+    vm.add_ram(memory)?;
+    vm.create_interrupt_controllers()?;
+    if !plan.acpi {
+        vm.create_interval_timer()?;
+    }
+    Ok(vm)
+}
+
+fn attach_devices(
+    vm: &Vm,
+    memory: &Memory,
+    config: &MachineConfig,
+    plan: &Plan,
+    signs: &Signs,
+) -> Result<(Attached, PowerButton), BuildError> {
+    let mut board = Board::new(vm, memory, signs);
+    board.attach_chipset();
+    let button = board.attach_power_button()?;
+    if let Some(out) = serial_output(&config.serial, signs)? {
+        board.attach_serial(out)?;
+    }
+    for slot in &plan.virtio {
+        board.attach_virtio(slot, virtio_device(slot.role, config, signs)?)?;
+    }
+    Ok((board.finish(), button))
+}
+
+fn serial_output(
+    target: &SerialTarget,
+    signs: &Signs,
+) -> Result<Option<Box<dyn Write + Send>>, BuildError> {
+    let watched = signs.panic.clone();
+    Ok(match target {
+        SerialTarget::Off => None,
+        SerialTarget::Stdio => Some(Box::new(Watched::new(std::io::stdout(), watched))),
+        SerialTarget::File(path) => {
+            let file = File::create(path);
+            let file = file.map_err(|source| BuildError::Output(path.clone(), source))?;
+            Some(Box::new(Watched::new(file, watched)))
+        }
+    })
+}
+
+fn virtio_device(
+    role: Role,
+    config: &MachineConfig,
+    signs: &Signs,
+) -> Result<Box<dyn VirtioDevice>, BuildError> {
+    match role {
+        Role::Console => todo!("console"),
+        Role::Disk(_) => todo!("disk"),
+        Role::Entropy => Ok(Box::new(Rng::default())),
+    }
+}
+
+/// Loads kernel and initrd, and writes everything that the kernel reads before it runs.
+fn load(memory: &Memory, config: &MachineConfig, plan: &Plan) -> Result<Kernel, BootError> {
+    let path = &config.kernel;
+    let kernel = boot::kernel::load(memory, path, config.protocol)
+        .map_err(|source| BootError::Kernel(path.clone(), source))?;
+    let load_initrd = |path: &PathBuf| {
+        boot::initrd::load(memory, path, kernel.end)
+            .map_err(|source| BootError::Initrd(path.clone(), source))
+    };
+    let parameters = Parameters {
+        command_line: &plan.command_line,
+        initrd: config.initrd.as_ref().map(load_initrd).transpose()?,
+        rsdp: describe_hardware(memory, plan)?,
+    };
+    boot::write_parameters(memory, &kernel, &parameters)?;
+    registers::write_tables(memory, kernel.entry)?;
+    Ok(kernel)
+}
+
+/// By ACPI tables, or by an MP table for a kernel that has the rest on its command line.
+fn describe_hardware(
+    memory: &Memory,
+    plan: &Plan,
+) -> Result<Option<GuestAddress>, GuestMemoryError> {
+    if !plan.acpi {
+        mptable::write(memory, plan.vcpus)?;
+        return Ok(None);
+    }
+    let hardware = Hardware {
+        vcpus: plan.vcpus,
+        virtio: plan.virtio.iter().map(virtio_mmio).collect(),
+        serial: plan.serial,
+    };
+    acpi::write(memory, &hardware).map(Some)
+}
+
+fn virtio_mmio(slot: &plan::Slot) -> VirtioMmio {
+    VirtioMmio {
+        base: u32::try_from(slot.base).expect("the layout has virtio-mmio below 4 GiB"),
+        gsi: slot.gsi,
+    }
+}
+
+fn create_vcpus(kvm: &Kvm, vm: &Vm, count: u8, kernel: &Kernel) -> Result<Vec<Vcpu>, KvmError> {
+    let supported = kvm.supported_cpuid()?;
+    let create = |apic_id| {
+        let vcpu = vm.create_vcpu(apic_id)?;
+        let topology = Topology {
+            apic_id,
+            count,
+            tsc_deadline: kvm.has_tsc_deadline_timer(),
+            tsc_khz: vcpu.tsc_khz(),
+        };
+        vcpu.set_cpuid(&cpuid::for_vcpu(&supported, topology))?;
+        msr::set_up(&vcpu)?;
+        registers::set_up(&vcpu, kernel.entry)?;
+        Ok(vcpu)
+    };
+    (0..count).map(create).collect()
+}
+
+fn event_loop(
+    config: &MachineConfig,
+    signs: &Signs,
+    button: PowerButton,
+    sources: Vec<VirtioEventSource>,
+) -> Result<EventLoop, BuildError> {
+    let deadlines = Deadlines {
+        boot: config.boot_timeout,
+        grace: config.grace,
+    };
+    let mut events = EventLoop::new(signs.stop.clone())?;
+    events.add(Box::new(Supervisor::new(signs, button, deadlines)?));
+    for source in sources {
+        events.add(Box::new(source));
+    }
+    Ok(events)
+}

@@ -1,0 +1,97 @@
+//! The virtual computer: planned, built in visible steps, run until it stops.
+//!
+//! - [`plan`]: addresses, interrupts and command line, before anything exists
+//! - [`build`]: the steps of a boot
+//! - [`attach`]: every device in its place
+//! - [`event_loop`]: devices, signals and deadlines
+//! - [`vcpu_threads`], [`exit_handler`]: running the guest and serving its exits
+//! - [`signs`], [`panic_message`], [`stop`]: what the guest shows, and why it ends
+//! - [`ledger`]: what it cost
+
+pub mod attach;
+pub mod build;
+pub mod event_loop;
+pub mod exit_handler;
+pub mod ledger;
+pub mod panic_message;
+pub mod plan;
+pub mod signs;
+pub mod stop;
+pub mod vcpu_threads;
+
+use std::sync::Arc;
+
+pub use build::BuildError;
+pub use panic_message::PanicMessage;
+pub use plan::Plan;
+pub use stop::Stop;
+
+use crate::hypervisor::{Statistic, Vcpu, Vm, read_statistics};
+use crate::timeline::Timeline;
+use event_loop::EventLoop;
+use vcpu_threads::{Shared, VcpuThreads};
+
+/// A machine whose next instruction is the kernel's first.
+pub struct Machine {
+    vm: Vm,
+    vcpus: Vec<Vcpu>,
+    shared: Arc<Shared>,
+    events: EventLoop,
+    timeline: Arc<Timeline>,
+}
+
+/// How a machine ended, and what it cost.
+pub struct Ended {
+    /// Why.
+    pub stop: Stop,
+    /// Exits by device and register, if they were counted.
+    pub exits: Option<Vec<ledger::Row>>,
+    /// KVM's own counters, where the host has them.
+    pub statistics: Vec<Statistic>,
+}
+
+impl Machine {
+    /// Runs the guest until there is a reason to stop.
+    pub fn run(self) -> Ended {
+        let threads = match VcpuThreads::start(self.vcpus, self.shared.clone()) {
+            Ok(threads) => threads,
+            Err(error) => return Ended::before_start(&error),
+        };
+        let stop = self.events.run();
+        self.timeline.mark("guest: until it ended");
+        let vcpus = threads.stop();
+        let exits = self.shared.ledger.as_ref().map(|ledger| {
+            let name = |cause| exit_handler::name(cause, &self.shared.buses);
+            ledger.rows(name)
+        });
+        let statistics = exits.as_ref().map(|_| statistics(&self.vm, &vcpus));
+        Ended {
+            stop,
+            exits,
+            statistics: statistics.unwrap_or_default(),
+        }
+    }
+}
+
+impl Ended {
+    fn before_start(error: &std::io::Error) -> Self {
+        Self {
+            stop: Stop::Host(format!("cannot start a vCPU's thread: {error}")),
+            exits: None,
+            statistics: Vec::new(),
+        }
+    }
+}
+
+/// KVM's counters of the machine, and those of its vCPUs added up.
+fn statistics(vm: &Vm, vcpus: &[Vcpu]) -> Vec<Statistic> {
+    let fds = vcpus.iter().map(Vcpu::as_raw_fd).chain([vm.as_raw_fd()]);
+    let mut sums: Vec<Statistic> = Vec::new();
+    for statistic in fds.filter_map(|fd| read_statistics(fd).ok()).flatten() {
+        match sums.iter_mut().find(|sum| sum.name == statistic.name) {
+            Some(sum) => sum.value += statistic.value,
+            None => sums.push(statistic),
+        }
+    }
+    sums
+}
