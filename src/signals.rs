@@ -27,7 +27,7 @@ impl SignalFd {
     }
 
     /// The next signal that has arrived.
-    pub fn next(&mut self) -> Option<i32> {
+    pub fn take(&mut self) -> Option<i32> {
         // `struct signalfd_siginfo` begins with the signal's number.
         let mut info = [0; size_of::<libc::signalfd_siginfo>()];
         self.0.read_exact(&mut info).ok()?;
@@ -65,9 +65,9 @@ mod tests {
     #[test]
     fn a_signal_becomes_readable_instead_of_ending_the_process() {
         let mut signals = SignalFd::new(&[libc::SIGUSR2]).unwrap();
-        assert_eq!(signals.next(), None);
+        assert_eq!(signals.take(), None);
         // SAFETY: the signal goes to this thread, which has blocked it.
         unsafe { libc::raise(libc::SIGUSR2) };
-        assert_eq!(signals.next(), Some(libc::SIGUSR2));
+        assert_eq!(signals.take(), Some(libc::SIGUSR2));
     }
 }

@@ -101,7 +101,7 @@ impl Supervisor {
 
     /// The first signal presses the power button; a second one ends the machine at once.
     fn serve_signals(&mut self) {
-        while let Some(signal) = self.signals.next() {
+        while let Some(signal) = self.signals.take() {
             if self.ending.is_some() || self.grace.is_zero() {
                 self.signs.stop.stop(Stop::Killed(signal));
                 continue;

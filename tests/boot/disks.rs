@@ -1,0 +1,186 @@
+//! What a guest writes is there after it, whatever ends it.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+
+use crate::assets::*;
+use crate::guest::{Guest, vmm};
+
+fn disk(folder: &tempfile::TempDir, name: &str, mib: u64) -> String {
+    let path = folder.path().join(name);
+    File::create(&path).unwrap().set_len(mib << 20).unwrap();
+    path.display().to_string()
+}
+
+/// A guest with the small root and `disks` beside it.
+fn with_disks(disks: &[String]) -> Command {
+    let mut command = vmm(&vmlinux());
+    command
+        .arg("--rootfs")
+        .arg(busybox_root())
+        .arg("--readonly");
+    for disk in disks {
+        command.args(["--disk", &format!("path={disk},format=raw")]);
+    }
+    command
+}
+
+fn run(command: &mut Command, lines: &[&str]) -> String {
+    let mut guest = Guest::start(command);
+    for line in lines {
+        guest.run(line);
+    }
+    guest.run("poweroff");
+    let ended = guest.wait();
+    ended.expect_status(0);
+    ended.output
+}
+
+#[test]
+fn what_one_boot_writes_the_next_reads() {
+    let folder = scratch();
+    let data = [disk(&folder, "data.img", 64)];
+    let written = run(
+        &mut with_disks(&data),
+        &[
+            "mke2fs -q /dev/vdb && mount /dev/vdb /mnt",
+            "dd if=/dev/urandom of=/mnt/file bs=1M count=16 2>/dev/null",
+            "echo sum $(md5sum < /mnt/file)",
+            "umount /mnt",
+        ],
+    );
+    let read = run(
+        &mut with_disks(&data),
+        &["mount /dev/vdb /mnt", "echo sum $(md5sum < /mnt/file)"],
+    );
+    assert_eq!(checksum(&written), checksum(&read));
+}
+
+/// The checksum behind the last `sum`.
+fn checksum(output: &str) -> String {
+    let (_, after) = output.rsplit_once("sum ").expect("a checksum was printed");
+    after.chars().take_while(char::is_ascii_hexdigit).collect()
+}
+
+#[test]
+fn two_disks_keep_their_order_and_their_serial_numbers() {
+    let folder = scratch();
+    let first = format!("{},serial=first", disk(&folder, "a.img", 8));
+    let second = format!("{},serial=second", disk(&folder, "b.img", 16));
+    let line = "echo $(cat /sys/block/vdb/serial)-$(cat /sys/block/vdb/size)-$(cat /sys/block/vdc/serial)-$(cat /sys/block/vdc/size)";
+    let output = run(&mut with_disks(&[first, second]), &[line]);
+    assert!(output.contains("first-16384-second-32768"), "{output}");
+}
+
+#[test]
+fn a_read_only_disk_cannot_be_written() {
+    let folder = scratch();
+    let data = format!("{},readonly", disk(&folder, "data.img", 8));
+    let lines = [
+        "echo ro $(cat /sys/block/vdb/ro)",
+        "echo x | dd of=/dev/vdb 2>/dev/null || echo refused",
+    ];
+    let output = run(&mut with_disks(&[data]), &lines);
+    assert!(
+        output.contains("ro 1") && output.contains("refused\r"),
+        "{output}"
+    );
+}
+
+#[test]
+fn discarded_blocks_are_given_back_to_the_host() {
+    let folder = scratch();
+    let data = [disk(&folder, "data.img", 32)];
+    let lines = [
+        "dd if=/dev/urandom of=/dev/vdb bs=1M count=16 2>/dev/null; sync",
+        "blkdiscard /dev/vdb && echo discarded",
+    ];
+    let output = run(&mut with_disks(&data), &lines);
+    assert!(output.contains("discarded\r"), "{output}");
+    assert!(allocated(Path::new(&data[0])) < 1 << 20);
+}
+
+fn allocated(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().unwrap().blocks() * 512
+}
+
+#[test]
+fn a_second_vm_cannot_have_a_disk_that_is_written() {
+    let folder = scratch();
+    let data = [disk(&folder, "data.img", 8)];
+    let mut first = Guest::start(&mut with_disks(&data));
+    first.expect("# ");
+    let second = Guest::start(&mut with_disks(&data)).wait();
+    second.expect_status(1);
+    assert!(
+        second.errors.contains("data.img") && second.errors.contains("in use"),
+        "{}",
+        second.errors
+    );
+}
+
+#[test]
+fn after_kill_9_a_synced_file_is_there_and_the_file_system_clean() {
+    let folder = scratch();
+    let data = [disk(&folder, "data.img", 64)];
+    mkfs(&data[0]);
+    let mut guest = Guest::start(&mut with_disks(&data));
+    guest.run("mount -t ext4 /dev/vdb /mnt && echo kept > /mnt/kept && sync");
+    guest.run("(while :; do date >> /mnt/log; done) &");
+    guest.run("sleep 1; echo writing");
+    guest.expect("writing\r").signal(libc::SIGKILL);
+    guest.wait().expect_status(128 + libc::SIGKILL);
+    let replayed = fsck(&data[0], "-p");
+    assert!(replayed < 2, "fsck -p ended with {replayed}");
+    assert_eq!(fsck(&data[0], "-fn"), 0);
+    let output = run(
+        &mut with_disks(&data),
+        &["mount /dev/vdb /mnt; cat /mnt/kept"],
+    );
+    assert!(output.contains("kept\r"), "{output}");
+}
+
+fn mkfs(path: &str) {
+    let status = Command::new("/sbin/mke2fs")
+        .args(["-q", "-t", "ext4", "-F", path])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+fn fsck(path: &str, how: &str) -> i32 {
+    let status = Command::new("/sbin/e2fsck").args([how, path]).status();
+    status.unwrap().code().unwrap()
+}
+
+#[test]
+fn a_full_host_is_an_i_o_error_in_the_guest_and_no_more() {
+    let folder = scratch();
+    let small = folder.path().join("small");
+    std::fs::create_dir(&small).unwrap();
+    mount_tmpfs(&small, "size=4m");
+    let path = small.join("data.img");
+    File::create(&path).unwrap().set_len(64 << 20).unwrap();
+    let lines = [
+        "dd if=/dev/zero of=/dev/vdb bs=1M count=16 oflag=direct 2>&1 | grep -o 'I/O error'",
+        "echo alive $((6*7))",
+    ];
+    let output = run(&mut with_disks(&[path.display().to_string()]), &lines);
+    Command::new("umount").arg(&small).status().unwrap();
+    assert!(
+        output.contains("I/O error\r") && output.contains("alive 42"),
+        "{output}"
+    );
+}
+
+fn mount_tmpfs(folder: &Path, options: &str) {
+    let mut mount = Command::new("mount");
+    mount
+        .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+        .arg(folder);
+    assert!(
+        mount.status().unwrap().success(),
+        "these tests run as root, in a host of their own"
+    );
+}

@@ -1,0 +1,118 @@
+//! Every way in which a machine ends, by its exit status and its sentence.
+
+use crate::assets::*;
+use crate::guest::{Guest, vmm};
+
+fn busybox() -> std::process::Command {
+    let mut command = vmm(&vmlinux());
+    command
+        .arg("--rootfs")
+        .arg(busybox_root())
+        .arg("--readonly");
+    command
+}
+
+#[test]
+fn a_reboot_exits_with_status_0() {
+    let mut guest = Guest::start(&mut busybox());
+    guest.run("reboot");
+    guest.wait().expect_status(0);
+}
+
+#[test]
+fn a_reboot_restarts_where_it_is_told_to() {
+    let mut guest = Guest::start(busybox().args(["--on-reboot", "restart"]));
+    guest.run("echo first; reboot").expect("first\r");
+    guest.run("echo second; poweroff").expect("second\r");
+    guest.wait().expect_status(0);
+}
+
+#[test]
+fn a_panic_is_told_with_its_reason() {
+    let mut guest = Guest::start(&mut busybox());
+    guest.run("echo c > /proc/sysrq-trigger");
+    let ended = guest.wait();
+    ended.expect_status(10);
+    assert!(
+        ended.errors.contains("panicked: sysrq triggered crash"),
+        "{}",
+        ended.errors
+    );
+}
+
+#[test]
+fn a_kernel_without_a_root_panics_and_is_told() {
+    let ended = Guest::start(&mut vmm(&vmlinux())).wait();
+    ended.expect_status(10);
+    assert!(
+        ended.errors.contains("VFS: Unable to mount root fs"),
+        "{}",
+        ended.errors
+    );
+}
+
+#[test]
+fn sigterm_presses_the_power_button() {
+    let mut guest = Guest::start(&mut busybox());
+    guest
+        .run("echo ready")
+        .expect("ready\r")
+        .signal(libc::SIGTERM);
+    guest.wait().expect_status(0);
+}
+
+#[test]
+fn a_guest_that_ignores_the_button_is_stopped_after_the_grace_time() {
+    let command = &mut busybox();
+    let mut guest = Guest::start(command.args(["--grace", "1", "--cmdline", "init=/bin/sh"]));
+    guest.expect("# ").signal(libc::SIGTERM);
+    let ended = guest.wait();
+    ended.expect_status(128 + libc::SIGTERM);
+    assert!(ended.errors.contains("--grace"), "{}", ended.errors);
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let mut guest = Guest::start(busybox().args(["--grace", "1000", "--cmdline", "init=/bin/sh"]));
+    guest
+        .expect("# ")
+        .signal(libc::SIGTERM)
+        .signal(libc::SIGINT);
+    guest.wait().expect_status(128 + libc::SIGINT);
+}
+
+#[test]
+fn a_guest_that_hangs_before_its_drivers_is_told() {
+    let mut command = busybox();
+    command.args([
+        "--boot-timeout",
+        "3",
+        "--cmdline",
+        "initcall_blacklist=virtio_mmio_init",
+    ]);
+    let ended = Guest::start(command.args(["--cmdline", "panic=0"])).wait();
+    ended.expect_status(13);
+}
+
+#[test]
+fn statistics_name_devices_and_registers() {
+    let mut guest = Guest::start(busybox().arg("--stats"));
+    guest.run("poweroff");
+    let ended = guest.wait();
+    ended.expect_status(0);
+    assert!(ended.errors.contains("write Status") && ended.errors.contains("disk0"));
+    assert!(ended.errors.contains("KVM's counter"));
+}
+
+#[test]
+fn the_timeline_ends_with_the_guest() {
+    let folder = scratch();
+    let file = folder.path().join("timeline.json");
+    let mut guest = Guest::start(busybox().arg("--timeline").arg(&file));
+    guest.run("poweroff");
+    guest.wait().expect_status(0);
+    let timeline = std::fs::read_to_string(file).unwrap();
+    let timeline: serde_json::Value = serde_json::from_str(&timeline).unwrap();
+    let last = timeline["spans"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["name"], "guest: until it ended");
+}
