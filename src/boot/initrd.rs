@@ -1,26 +1,19 @@
 //! The initial RAM disk: a file as high in low memory as it fits.
 
-use std::fs::File;
-use std::io;
 use std::path::Path;
 
 use vm_memory::{Bytes, GuestAddress};
 
+use super::file::{self, FileError};
 use crate::memory::layout::{DEVICE_HOLE, Range};
 use crate::memory::{self, Memory};
 
 /// Why an initrd cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum InitrdError {
-    /// It cannot be opened or read.
-    #[error("cannot read the file")]
-    Read(#[source] io::Error),
-    /// It is no file.
-    #[error("it is a directory, not a file")]
-    Directory,
-    /// It has no bytes.
-    #[error("the file is empty")]
-    Empty,
+    /// It is no file that can be read.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// It does not fit beside the kernel.
     #[error("its {size} MiB do not fit beside the kernel: use a larger --memory")]
     TooLarge {
@@ -37,12 +30,8 @@ pub enum InitrdError {
 /// # Errors
 /// It cannot be read, or does not fit.
 pub fn load(memory: &Memory, path: &Path, kernel_end: u64) -> Result<Range, InitrdError> {
-    let mut file = File::open(path).map_err(InitrdError::Read)?;
-    let metadata = file.metadata().map_err(InitrdError::Read)?;
-    if metadata.is_dir() {
-        return Err(InitrdError::Directory);
-    }
-    let range = place(memory, metadata.len(), kernel_end)?;
+    let (mut file, size) = file::open(path)?;
+    let range = place(memory, size, kernel_end)?;
     let size = usize::try_from(range.size).unwrap_or(usize::MAX);
     memory
         .read_exact_volatile_from(GuestAddress(range.base), &mut file, size)
@@ -53,9 +42,6 @@ pub fn load(memory: &Memory, path: &Path, kernel_end: u64) -> Result<Range, Init
 /// As high as possible below the device hole, so that the kernel has room to grow.
 fn place(memory: &Memory, size: u64, kernel_end: u64) -> Result<Range, InitrdError> {
     const PAGE: u64 = 4096;
-    if size == 0 {
-        return Err(InitrdError::Empty);
-    }
     let top = memory::end(memory).min(DEVICE_HOLE.base);
     let base = top.checked_sub(size).map(|base| base & !(PAGE - 1));
     match base {
@@ -89,12 +75,5 @@ mod tests {
         let memory = allocate(64 << 20).unwrap();
         let error = place(&memory, 63 << 20, 2 << 20).unwrap_err();
         assert!(error.to_string().contains("63 MiB do not fit"));
-    }
-
-    #[test]
-    fn a_directory_is_told_as_one() {
-        let memory = allocate(64 << 20).unwrap();
-        let error = load(&memory, Path::new("/"), 0).unwrap_err();
-        assert!(matches!(error, InitrdError::Directory));
     }
 }

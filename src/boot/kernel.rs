@@ -12,6 +12,7 @@ use vm_memory::{Bytes, GuestAddress, ReadVolatile};
 
 use super::bzimage::{BzImage, BzImageError};
 use super::decompress::Compression;
+use super::file::{self, FileError};
 use crate::arch::x86_64::registers::Entry;
 use crate::config::Protocol;
 use crate::memory::{self, Memory, layout};
@@ -19,12 +20,9 @@ use crate::memory::{self, Memory, layout};
 /// Why a kernel cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {
-    /// It cannot be opened or read.
-    #[error("cannot read the file")]
-    Read(#[source] io::Error),
-    /// It is no file.
-    #[error("it is a directory, not a file")]
-    Directory,
+    /// It is no file that can be read.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// It is no bootable bzImage.
     #[error(transparent)]
     BzImage(#[from] BzImageError),
@@ -73,11 +71,7 @@ const DEFAULT_COMMAND_LINE_LIMIT: usize = 2047;
 /// # Errors
 /// It cannot be read, is not for this machine, or does not fit.
 pub fn load(memory: &Memory, path: &Path, protocol: Protocol) -> Result<Kernel, KernelError> {
-    let mut file = File::open(path).map_err(KernelError::Read)?;
-    let metadata = file.metadata().map_err(KernelError::Read)?;
-    if metadata.is_dir() {
-        return Err(KernelError::Directory);
-    }
+    let (mut file, _) = file::open(path)?;
     let kernel = if is_elf(&file)? {
         load_elf(memory, &mut file, protocol)?
     } else {
@@ -94,13 +88,13 @@ fn is_elf(file: &File) -> Result<bool, KernelError> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Err(BzImageError::NoHeader.into())
         }
-        Err(error) => Err(KernelError::Read(error)),
+        Err(error) => Err(FileError::Read(error).into()),
     }
 }
 
 fn read_all(file: &mut File) -> Result<Vec<u8>, KernelError> {
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(KernelError::Read)?;
+    file.read_to_end(&mut bytes).map_err(FileError::Read)?;
     Ok(bytes)
 }
 
@@ -125,7 +119,7 @@ fn refuse_other_architectures<F: Read + Seek>(file: &mut F) -> Result<(), Kernel
     const ELF_CLASS: usize = 4;
     const MACHINE: usize = 18;
     let mut header = [0; 20];
-    file.rewind().map_err(KernelError::Read)?;
+    file.rewind().map_err(FileError::Read)?;
     file.read_exact(&mut header)
         .map_err(|_| BzImageError::NoHeader)?;
     let machine = u16::from_le_bytes([header[MACHINE], header[MACHINE + 1]]);

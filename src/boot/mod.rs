@@ -5,6 +5,7 @@
 pub mod bzimage;
 pub mod cmdline;
 mod decompress;
+mod file;
 pub mod initrd;
 pub mod kernel;
 mod params;
