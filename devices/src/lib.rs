@@ -6,6 +6,7 @@
 //! - [`bus`]: an address becomes a device and an offset
 //! - [`serial`], [`cmos`], [`power`], [`event_register`]: what else a PC's kernel asks for
 //! - [`virtio`]: queues, transports and the virtio devices
+//! - `driver` (feature `test-utils`): the guest's side of virtio, for tests
 #![deny(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -14,6 +15,8 @@
 
 pub mod bus;
 pub mod cmos;
+#[cfg(any(test, feature = "test-utils"))]
+pub mod driver;
 pub mod event_register;
 pub mod power;
 pub mod serial;

@@ -80,3 +80,46 @@ fn fill_from_host(writer: &mut Writer<'_>) -> u32 {
     }
     written
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::driver::{Buffer, Driver};
+
+    fn started() -> Driver {
+        let mut driver = Driver::new(Rng::default());
+        driver.start(0);
+        driver
+    }
+
+    #[test]
+    fn a_buffer_is_filled_with_bytes_that_differ() {
+        let mut driver = started();
+        let bytes = driver.ask(0, &[], 4096);
+        let blocks: HashSet<_> = bytes.chunks(16).collect();
+        assert_eq!(blocks.len(), 4096 / 16);
+    }
+
+    #[test]
+    fn a_request_costs_a_bounded_time() {
+        let mut driver = started();
+        let len = driver.ask(0, &[], 1 << 20).len();
+        assert_eq!(len, MAX_REQUEST as usize);
+    }
+
+    #[test]
+    fn a_buffer_without_room_comes_back_empty() {
+        assert_eq!(started().ask(0, b"nothing to write to", 0), b"");
+    }
+
+    #[test]
+    fn a_buffer_outside_of_memory_comes_back_empty() {
+        let mut driver = started();
+        driver.ring(0).add(&[Buffer::writable(u64::MAX - 10, 64)]);
+        driver.kick(0);
+        assert_eq!(driver.wait(0).len, 0);
+        assert_eq!(driver.ask(0, &[], 8).len(), 8);
+    }
+}

@@ -1,7 +1,7 @@
 //! How a driver reaches a device: negotiation, and the registers of virtio-mmio.
 
 pub mod mmio;
-mod negotiation;
+pub(crate) mod negotiation;
 mod queue_config;
 
 pub use mmio::MmioTransport;
