@@ -187,3 +187,143 @@ fn pop<'m>(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use virtio_bindings::virtio_ring::VIRTIO_RING_F_EVENT_IDX;
+
+    use crate::driver::echo::{Echo, QUEUE_SIZE};
+    use crate::driver::{Buffer, Driver, Used};
+
+    const EVENT_IDX: u64 = 1 << VIRTIO_RING_F_EVENT_IDX;
+
+    fn started(features: u64) -> Driver {
+        let mut driver = Driver::new(Echo::default());
+        driver.start(features);
+        driver
+    }
+
+    fn add(driver: &mut Driver, count: u16) {
+        for _ in 0..count {
+            driver.ring(0).add(&[Buffer::readable(0x1000, 4)]);
+        }
+        driver.kick(0);
+    }
+
+    #[test]
+    fn a_chain_of_several_parts_is_one_request() {
+        let mut driver = started(0);
+        let (question, answer) = (driver.store(b"ping pong"), driver.alloc(16));
+        driver.ring(0).add(&[
+            Buffer::readable(question, 4),
+            Buffer::readable(question + 4, 5),
+            Buffer::writable(answer, 3),
+            Buffer::writable(answer + 3, 13),
+        ]);
+        driver.kick(0);
+        assert_eq!(driver.wait(0).len, 9);
+        assert_eq!(driver.load(answer, 9), b"ping pong");
+    }
+
+    #[test]
+    fn an_indirect_chain_may_be_longer_than_the_queue() {
+        let mut driver = started(0);
+        let (question, answer) = (driver.store(b"0123456789"), driver.alloc(16));
+        let mut chain: Vec<_> = (0..10)
+            .map(|offset| Buffer::readable(question + offset, 1))
+            .collect();
+        chain.push(Buffer::writable(answer, 16));
+        let table = driver.alloc(4096);
+        driver.ring(0).add_indirect(table, &chain);
+        driver.kick(0);
+        driver.wait(0);
+        assert!(chain.len() > usize::from(QUEUE_SIZE));
+        assert_eq!(driver.load(answer, 1), b"0");
+    }
+
+    #[test]
+    fn an_indirect_table_inside_of_another_ends_the_chain() {
+        use virtio_queue::desc::split::Descriptor;
+        const INDIRECT: u16 = 4;
+        let mut driver = started(0);
+        let table = driver.alloc(16);
+        let ring = driver.ring(0);
+        for place in [table, ring.descriptor_table()] {
+            ring.write_descriptor(place, 0, Descriptor::new(table, 16, INDIRECT, 0));
+        }
+        ring.publish(0);
+        driver.kick(0);
+        assert_eq!(driver.wait(0), Used { head: 0, len: 0 });
+    }
+
+    #[test]
+    fn the_ring_goes_round() {
+        let mut driver = started(EVENT_IDX);
+        for turn in 0..3 * QUEUE_SIZE {
+            let question = turn.to_le_bytes();
+            assert_eq!(driver.ask(0, &question, 2), question);
+        }
+    }
+
+    #[test]
+    fn a_full_ring_is_served_with_one_kick_and_one_interrupt() {
+        let mut driver = started(0);
+        add(&mut driver, QUEUE_SIZE);
+        assert_eq!(driver.ring(0).used_index(), QUEUE_SIZE);
+        assert_eq!(driver.take_interrupts(), 1);
+    }
+
+    #[test]
+    fn one_call_serves_at_most_one_ring_of_chains() {
+        use crate::virtio::Progress;
+        let mut driver = started(0);
+        // Not kicked by register, which would go on while there is more.
+        for _ in 0..QUEUE_SIZE {
+            driver.ring(0).add(&[Buffer::readable(0x1000, 4)]);
+        }
+        let progress = driver.transport().queue_notify(0);
+        assert_eq!(progress, Progress::More);
+        assert_eq!(driver.transport().queue_notify(0), Progress::Done);
+    }
+
+    #[test]
+    fn no_interrupt_comes_while_the_driver_refuses_them() {
+        let mut driver = started(0);
+        driver.ring(0).refuse_interrupts(true);
+        add(&mut driver, 1);
+        assert_eq!(driver.take_interrupts(), 0);
+        driver.ring(0).refuse_interrupts(false);
+        add(&mut driver, 1);
+        assert_eq!(driver.take_interrupts(), 1);
+    }
+
+    #[test]
+    fn with_event_idx_the_interrupt_comes_at_the_chain_that_was_named() {
+        let mut driver = started(EVENT_IDX);
+        driver.ring(0).set_used_event(2);
+        add(&mut driver, 2);
+        assert_eq!(driver.take_interrupts(), 0);
+        add(&mut driver, 1);
+        assert_eq!(driver.take_interrupts(), 1);
+        add(&mut driver, 1);
+        assert_eq!(driver.take_interrupts(), 0);
+    }
+
+    #[test]
+    fn an_idle_device_wants_to_be_kicked() {
+        for features in [0, EVENT_IDX] {
+            let mut driver = started(features);
+            add(&mut driver, 1);
+            driver.ring(0).add(&[Buffer::readable(0x1000, 4)]);
+            assert!(driver.ring(0).wants_kick(1), "{features:#x}");
+        }
+    }
+
+    #[test]
+    fn nothing_made_available_is_nothing_used() {
+        let mut driver = started(0);
+        driver.kick(0);
+        assert_eq!(driver.ring(0).collect(), None);
+        assert_eq!(driver.take_interrupts(), 0);
+    }
+}

@@ -320,3 +320,6 @@ fn register_name(offset: u64) -> &'static str {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
