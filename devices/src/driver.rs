@@ -22,7 +22,7 @@ use virtio_bindings::virtio_config::VIRTIO_F_VERSION_1;
 use virtio_bindings::virtio_mmio::*;
 use virtio_bindings::virtio_ring::VIRTIO_RING_F_EVENT_IDX;
 use vm_memory::{Bytes, GuestAddress};
-use vmm_sys_util::epoll::{ControlOperation, Epoll, EpollEvent, EventSet};
+use vmm_sys_util::epoll::{ControlOperation, Epoll, EpollEvent};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 pub use ring::{Buffer, Ring, Used};
@@ -30,7 +30,7 @@ pub use ring::{Buffer, Ring, Used};
 use crate::Memory;
 use crate::bus::BusDevice;
 use crate::virtio::transport::negotiation::{ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK};
-use crate::virtio::{Interrupt, MmioTransport, Progress, VirtioDevice};
+use crate::virtio::{HostFd, Interrupt, MmioTransport, Progress, VirtioDevice};
 
 /// How much memory a guest has that was not given any.
 pub const MEMORY_SIZE: usize = 16 << 20;
@@ -309,14 +309,14 @@ struct HostFiles {
 }
 
 impl HostFiles {
-    fn watch(fds: &[RawFd]) -> Self {
+    fn watch(files: &[HostFd]) -> Self {
         let epoll = Epoll::new().expect("the host has an epoll");
-        let refused = |fd: &RawFd| {
-            let set = EventSet::IN | EventSet::READ_HANG_UP | EventSet::EDGE_TRIGGERED;
-            let event = EpollEvent::new(set, u64::try_from(*fd).expect("an open file"));
-            epoll.ctl(ControlOperation::Add, *fd, event).is_err()
+        let refused = |file: &&HostFd| {
+            let data = u64::try_from(file.fd()).expect("an open file");
+            let event = EpollEvent::new(file.event_set(), data);
+            epoll.ctl(ControlOperation::Add, file.fd(), event).is_err()
         };
-        let always_ready = fds.iter().copied().filter(refused).collect();
+        let always_ready = files.iter().filter(refused).map(HostFd::fd).collect();
         Self {
             epoll,
             always_ready,

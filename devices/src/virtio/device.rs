@@ -1,7 +1,9 @@
 //! What every virtio device offers its transport. It names no device and no transport.
 
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
+
+use vmm_sys_util::epoll::EventSet;
 
 use super::{Interrupt, RingError, Virtqueue};
 use crate::Memory;
@@ -25,6 +27,50 @@ pub enum Progress {
     Done,
     /// The budget of one call is spent: call again soon, after others had their turn.
     More,
+}
+
+/// A host file whose readiness concerns a device, and which readiness that is.
+///
+/// Hang-ups are always told. All is told by edges: once, when it comes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostFd {
+    fd: RawFd,
+    event_set: EventSet,
+}
+
+impl HostFd {
+    /// Waits until there is something to read from `file`.
+    pub fn input(file: &impl AsRawFd) -> Self {
+        Self::new(file, EventSet::IN | EventSet::READ_HANG_UP)
+    }
+
+    /// Waits until there is room to write to `file`.
+    pub fn output(file: &impl AsRawFd) -> Self {
+        Self::new(file, EventSet::OUT)
+    }
+
+    /// Waits for both.
+    pub fn both(file: &impl AsRawFd) -> Self {
+        let set = EventSet::IN | EventSet::READ_HANG_UP | EventSet::OUT;
+        Self::new(file, set)
+    }
+
+    fn new(file: &impl AsRawFd, event_set: EventSet) -> Self {
+        Self {
+            fd: file.as_raw_fd(),
+            event_set: event_set | EventSet::EDGE_TRIGGERED,
+        }
+    }
+
+    /// The file descriptor.
+    pub fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    /// What epoll shall tell of it.
+    pub fn event_set(&self) -> EventSet {
+        self.event_set
+    }
 }
 
 /// A virtio device: what it is, and what it does once a driver has taken it.
@@ -66,16 +112,16 @@ pub trait VirtioDevice: Send {
     /// The ring breaks the protocol.
     fn queue_notify(&mut self, index: usize) -> Result<Progress, RingError>;
 
-    /// Host file descriptors whose readiness concerns the device, all its life long.
+    /// Host files whose readiness concerns the device, all its life long.
     ///
-    /// They are watched edge-triggered: the device reads until it would block, or
-    /// remembers that it has not. One that cannot be watched (a regular file) is
+    /// They are watched edge-triggered: the device reads or writes until it would block,
+    /// or remembers that it has not. One that cannot be watched (a regular file) is
     /// always ready.
-    fn host_fds(&self) -> Vec<RawFd> {
+    fn host_fds(&self) -> Vec<HostFd> {
         Vec::new()
     }
 
-    /// Serves `fd`, one of `host_fds`, after it became readable or was hung up.
+    /// Serves `fd`, one of `host_fds`, after it became ready or was hung up.
     ///
     /// # Errors
     /// The ring breaks the protocol.

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use event_manager::{EventOps, EventSet, Events, MutEventSubscriber};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
-use super::Progress;
 use super::transport::MmioTransport;
+use super::{HostFd, Progress};
 
 /// What became ready, as it stands in the event's data.
 const HOST_FILE: u32 = u32::MAX;
@@ -19,6 +19,7 @@ const HOST_FILE: u32 = u32::MAX;
 pub struct VirtioEventSource {
     transport: Arc<Mutex<MmioTransport>>,
     doorbells: Vec<EventFd>,
+    host_fds: Vec<HostFd>,
 }
 
 impl VirtioEventSource {
@@ -27,13 +28,17 @@ impl VirtioEventSource {
     /// # Errors
     /// The host has no file descriptor left.
     pub fn new(transport: Arc<Mutex<MmioTransport>>) -> io::Result<Self> {
-        let count = lock(&transport).queue_count();
+        let (count, host_fds) = {
+            let transport = lock(&transport);
+            (transport.queue_count(), transport.host_fds())
+        };
         let doorbells = (0..count)
             .map(|_| EventFd::new(EFD_NONBLOCK))
             .collect::<io::Result<_>>()?;
         Ok(Self {
             transport,
             doorbells,
+            host_fds,
         })
     }
 
@@ -55,11 +60,13 @@ impl VirtioEventSource {
     }
 
     fn serve_host_file(&self, events: Events, ops: &EventOps) {
-        if lock(&self.transport).host_event(events.fd()) == Progress::More {
-            // Setting an edge-triggered interest anew reports what is still ready.
-            if let Err(error) = ops.modify(host_interest(events.fd())) {
-                log::error!("cannot watch a device's host file: {error}");
-            }
+        if lock(&self.transport).host_event(events.fd()) == Progress::Done {
+            return;
+        }
+        // Setting an edge-triggered interest anew reports what is still ready.
+        let file = self.host_fds.iter().find(|file| file.fd() == events.fd());
+        if let Some(Err(error)) = file.map(|file| ops.modify(host_interest(file))) {
+            log::error!("cannot watch a device's host file: {error}");
         }
     }
 }
@@ -70,8 +77,8 @@ impl MutEventSubscriber for VirtioEventSource {
             let interest = Events::with_data(doorbell, index, EventSet::IN);
             add(ops, interest);
         }
-        for fd in lock(&self.transport).host_fds() {
-            add(ops, host_interest(fd));
+        for file in &self.host_fds {
+            add(ops, host_interest(file));
         }
     }
 
@@ -83,9 +90,8 @@ impl MutEventSubscriber for VirtioEventSource {
     }
 }
 
-fn host_interest(fd: i32) -> Events {
-    let set = EventSet::IN | EventSet::READ_HANG_UP | EventSet::EDGE_TRIGGERED;
-    Events::with_data_raw(fd, HOST_FILE, set)
+fn host_interest(file: &HostFd) -> Events {
+    Events::with_data_raw(file.fd(), HOST_FILE, file.event_set())
 }
 
 fn add(ops: &mut EventOps, interest: Events) {

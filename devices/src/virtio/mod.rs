@@ -10,7 +10,7 @@ pub mod rng;
 pub mod transport;
 pub mod virtqueue;
 
-pub use device::{Activation, Progress, VirtioDevice};
+pub use device::{Activation, HostFd, Progress, VirtioDevice};
 pub use event_source::VirtioEventSource;
 pub use interrupt::Interrupt;
 pub use transport::MmioTransport;

@@ -15,7 +15,7 @@ use super::negotiation::{Negotiation, Transition};
 use super::queue_config::{Half, Part, QueueConfig};
 use crate::Memory;
 use crate::bus::BusDevice;
-use crate::virtio::{Activation, Interrupt, Progress, RingError, VirtioDevice, Virtqueue};
+use crate::virtio::{Activation, HostFd, Interrupt, Progress, RingError, VirtioDevice, Virtqueue};
 
 /// `virt`, little-endian.
 const MAGIC: u32 = 0x7472_6976;
@@ -70,7 +70,7 @@ impl MmioTransport {
     }
 
     /// The host files that the device waits for.
-    pub fn host_fds(&self) -> Vec<RawFd> {
+    pub fn host_fds(&self) -> Vec<HostFd> {
         self.device.host_fds()
     }
 
