@@ -29,6 +29,17 @@ pub enum Progress {
     More,
 }
 
+impl Progress {
+    /// Whether either has left work behind.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match self {
+            Self::Done => other,
+            Self::More => self,
+        }
+    }
+}
+
 /// A host file whose readiness concerns a device, and which readiness that is.
 ///
 /// Hang-ups are always told. All is told by edges: once, when it comes to be.

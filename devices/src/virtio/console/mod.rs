@@ -1,0 +1,380 @@
+//! The console device (virtio 1.2, 5.3): ports between the guest and host files.
+//!
+//! - [`endpoint`]: the host's end of a port
+//! - [`control`]: the messages about ports, and their outbox
+//! - `port`: bytes between a port's queues and its endpoint
+//!
+//! Nothing is buffered here. Input waits in the host file until the guest has a buffer;
+//! output waits in the guest's queue until the host file has room.
+
+pub mod control;
+pub mod endpoint;
+mod port;
+
+use std::io::{Read, Write};
+use std::os::fd::RawFd;
+
+use virtio_bindings::virtio_ids::VIRTIO_ID_CONSOLE;
+
+use self::control::{MESSAGE_SIZE, Message, Outbox, event};
+use self::port::{ActivePort, Change, Queues};
+use super::device::read_config_from;
+use super::{Activation, Chain, HostFd, Progress, RingError, VirtioDevice, Virtqueue};
+use crate::Memory;
+
+pub use self::endpoint::Endpoint;
+pub use self::port::Port;
+
+/// The configuration holds the size of the first console.
+pub const F_SIZE: u64 = 1 << 0;
+/// There may be several ports, and messages about them.
+pub const F_MULTIPORT: u64 = 1 << 1;
+/// A byte can be printed by writing it into the configuration.
+pub const F_EMERG_WRITE: u64 = 1 << 2;
+
+/// Where the configuration has the byte to be printed.
+const EMERG_WRITE: u64 = 8;
+const QUEUE_SIZE: u16 = 64;
+const CONTROL_RECEIVE: usize = 2;
+const CONTROL_TRANSMIT: usize = 3;
+
+/// A console device.
+pub struct Console {
+    ports: Vec<ActivePort>,
+    queue_sizes: Vec<u16>,
+    outbox: Outbox,
+    generation: u32,
+    active: Option<Activation>,
+}
+
+impl Console {
+    /// A console device with `ports`, in their order.
+    ///
+    /// A single console needs no messages, so they are offered only where there is
+    /// something to be said by them: they cost exits at every boot. Also, Linux before 6.15
+    /// takes the two numbers of a RESIZE message for each other (the configuration it reads
+    /// right), so ports for programs are better given to a device of their own.
+    pub fn new(ports: Vec<Port>) -> Self {
+        let queues = match ports.as_slice() {
+            [single] if single.is_console => 2,
+            several => several.len().max(1).saturating_add(1).saturating_mul(2),
+        };
+        Self {
+            ports: ports.into_iter().map(ActivePort::new).collect(),
+            queue_sizes: vec![QUEUE_SIZE; queues],
+            outbox: Outbox::default(),
+            generation: 0,
+            active: None,
+        }
+    }
+
+    fn has_messages(&self) -> bool {
+        self.queue_sizes.len() > 2
+    }
+
+    fn driver_has(&self, feature: u64) -> bool {
+        let features = self.active.as_ref().map(|active| active.driver_features);
+        features.is_some_and(|features| features & feature != 0)
+    }
+
+    fn config(&self) -> [u8; 12] {
+        let size = self.ports.first().and_then(ActivePort::size);
+        let (columns, rows) = size.map_or((0, 0), |size| (size.columns, size.rows));
+        let ports = u32::try_from(self.ports.len()).unwrap_or(u32::MAX);
+        let ([a, b], [c, d]) = (columns.to_le_bytes(), rows.to_le_bytes());
+        let [e, f, g, h] = ports.to_le_bytes();
+        [a, b, c, d, e, f, g, h, 0, 0, 0, 0]
+    }
+
+    /// Looks after the host's end of port `number`, and lets the driver know.
+    fn update(&mut self, number: usize) {
+        let (is_first, has_messages) = (number == 0, self.driver_has(F_MULTIPORT));
+        let Some(port) = self.ports.get_mut(number) else {
+            return;
+        };
+        let id = u32::try_from(number).unwrap_or(u32::MAX);
+        let (is_console, outbox) = (port.port.is_console, &mut self.outbox);
+        let mut config_changed = false;
+        port.update(|change| match change {
+            Change::Connected(open) if has_messages && !is_console => {
+                outbox.push(Message::new(id, event::PORT_OPEN, open));
+            }
+            Change::Connected(_) => {}
+            Change::Resized => {
+                config_changed = is_first;
+                if has_messages && is_console {
+                    outbox.push(Message::new(id, event::RESIZE, false));
+                }
+            }
+        });
+        if config_changed {
+            self.change_config();
+        }
+    }
+
+    fn change_config(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+        if self.driver_has(F_SIZE)
+            && let Some(active) = &self.active
+        {
+            active.interrupt.signal_config_change();
+        }
+    }
+
+    /// Moves bytes through port `number`, and looks after its host's end.
+    ///
+    /// Each direction has a wake-up of its own. Trying the other one too does no harm: it is
+    /// early at most.
+    fn serve_port(&mut self, number: usize) -> Result<Progress, RingError> {
+        self.update(number);
+        let mut progress = Progress::Done;
+        if let (Some(port), Some(active)) = (self.ports.get_mut(number), &mut self.active) {
+            let queues = queues_of(&mut active.queues, number);
+            progress = port.transfer(queues, &active.memory)?;
+        }
+        // Only after the last byte is read does a client count as gone.
+        self.update(number);
+        self.send_messages()?;
+        Ok(progress)
+    }
+
+    /// Takes the driver's messages, and serves the ports that they have opened.
+    fn serve_messages(&mut self) -> Result<Progress, RingError> {
+        let Self {
+            ports,
+            outbox,
+            active,
+            ..
+        } = self;
+        let queue = active
+            .as_mut()
+            .and_then(|active| queue(&mut active.queues, CONTROL_TRANSMIT));
+        let Some(queue) = queue else {
+            return Ok(Progress::Done);
+        };
+        let mut progress = queue.drain(|memory, chain| {
+            if let Some(message) = read_message(memory, chain) {
+                take_message(message, ports, outbox);
+            }
+            0
+        })?;
+        self.send_messages()?;
+        for number in 0..self.ports.len() {
+            progress = progress.or(self.serve_port(number)?);
+        }
+        Ok(progress)
+    }
+
+    /// Sends the messages that wait, as far as the driver has buffers.
+    fn send_messages(&mut self) -> Result<(), RingError> {
+        let Self {
+            ports,
+            outbox,
+            active: Some(active),
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        let Some(queue) = queue(&mut active.queues, CONTROL_RECEIVE) else {
+            return Ok(());
+        };
+        while let Some(message) = outbox.first() {
+            let Some(chain) = queue.pop()? else {
+                if queue.want_kicks()? {
+                    continue;
+                }
+                break;
+            };
+            let head = chain.head_index();
+            let written = write_message(message, ports, &active.memory, chain);
+            outbox.pop();
+            queue.complete(head, written)?;
+        }
+        queue.notify()
+    }
+}
+
+impl VirtioDevice for Console {
+    fn device_type(&self) -> u32 {
+        VIRTIO_ID_CONSOLE
+    }
+
+    fn features(&self) -> u64 {
+        let always = F_SIZE | F_EMERG_WRITE;
+        if self.has_messages() {
+            always | F_MULTIPORT
+        } else {
+            always
+        }
+    }
+
+    fn queue_max_sizes(&self) -> &[u16] {
+        &self.queue_sizes
+    }
+
+    fn read_config(&self, offset: u64, data: &mut [u8]) {
+        read_config_from(&self.config(), offset, data);
+    }
+
+    fn write_config(&mut self, offset: u64, data: &[u8]) {
+        if let (EMERG_WRITE, Some(byte), Some(port)) =
+            (offset, data.first(), self.ports.first_mut())
+        {
+            // If there is no room it is lost: an emergency does not wait.
+            port.port.endpoint.write(&[*byte]);
+        }
+    }
+
+    fn config_generation(&self) -> u32 {
+        self.generation
+    }
+
+    fn activate(&mut self, activation: Activation) {
+        let has_messages = activation.driver_features & F_MULTIPORT != 0;
+        self.active = Some(activation);
+        if let (false, Some(console)) = (has_messages, self.ports.first_mut()) {
+            // Nobody will say that it is open.
+            console.guest_open = true;
+        }
+        // What happened while nobody was told.
+        (0..self.ports.len()).for_each(|number| self.update(number));
+        self.outbox.clear();
+    }
+
+    fn deactivate(&mut self) -> Option<Activation> {
+        self.outbox.clear();
+        self.ports.iter_mut().for_each(ActivePort::reset);
+        self.active.take()
+    }
+
+    fn queue_notify(&mut self, index: usize) -> Result<Progress, RingError> {
+        match index {
+            CONTROL_RECEIVE => self.send_messages().map(|()| Progress::Done),
+            CONTROL_TRANSMIT => self.serve_messages(),
+            // Queues 0 and 1 are port 0's, 4 and 5 port 1's (virtio 1.2, 5.3.2).
+            index if index < CONTROL_RECEIVE => self.serve_port(0),
+            index => self.serve_port((index >> 1).saturating_sub(1)),
+        }
+    }
+
+    fn host_fds(&self) -> Vec<HostFd> {
+        let endpoints = self.ports.iter().map(|port| &port.port.endpoint);
+        endpoints.flat_map(|endpoint| endpoint.host_fds()).collect()
+    }
+
+    fn host_event(&mut self, fd: RawFd) -> Result<Progress, RingError> {
+        let owns = |port: &ActivePort| {
+            let files = port.port.endpoint.host_fds();
+            files.iter().any(|file| file.fd() == fd)
+        };
+        match self.ports.iter().position(owns) {
+            Some(number) => self.serve_port(number),
+            None => Ok(Progress::Done),
+        }
+    }
+}
+
+fn queue(queues: &mut [Option<Virtqueue>], index: usize) -> Option<&mut Virtqueue> {
+    queues.get_mut(index)?.as_mut()
+}
+
+/// The queues of port `number` (virtio 1.2, 5.3.2).
+fn queues_of(queues: &mut [Option<Virtqueue>], number: usize) -> Queues<'_> {
+    let first = match number {
+        0 => 0,
+        number => number.saturating_add(1).saturating_mul(2),
+    };
+    match queues.get_mut(first..) {
+        Some([receive, transmit, ..]) => Queues {
+            receive: receive.as_mut(),
+            transmit: transmit.as_mut(),
+        },
+        _ => Queues {
+            receive: None,
+            transmit: None,
+        },
+    }
+}
+
+fn read_message(memory: &Memory, chain: Chain<'_>) -> Option<Message> {
+    let mut bytes = [0; MESSAGE_SIZE];
+    chain.reader(memory).ok()?.read_exact(&mut bytes).ok()?;
+    Message::parse(&bytes)
+}
+
+/// Writes `message`, and what follows it, into `chain`; returns how many bytes that is.
+fn write_message(message: Message, ports: &[ActivePort], memory: &Memory, chain: Chain<'_>) -> u32 {
+    let mut bytes = message.to_bytes().to_vec();
+    if let Some(port) = port_of(message, ports) {
+        append_details(&mut bytes, message.event, port);
+    }
+    // A buffer too short for it gets the beginning.
+    let written = chain
+        .writer(memory)
+        .map_or(0, |mut writer| writer.write(&bytes).unwrap_or(0));
+    u32::try_from(written).unwrap_or(0)
+}
+
+/// What follows a message: sizes and names as they are now, not as they were when it was
+/// put into the outbox.
+fn append_details(bytes: &mut Vec<u8>, kind: u16, port: &ActivePort) {
+    match kind {
+        event::PORT_NAME => bytes.extend(port.port.name.bytes()),
+        event::RESIZE => {
+            let size = port.size();
+            let (columns, rows) = size.map_or((0, 0), |size| (size.columns, size.rows));
+            bytes.extend(columns.to_le_bytes());
+            bytes.extend(rows.to_le_bytes());
+        }
+        _ => {}
+    }
+}
+
+fn port_of(message: Message, ports: &[ActivePort]) -> Option<&ActivePort> {
+    ports.get(usize::try_from(message.port).ok()?)
+}
+
+/// Does what the driver's `message` asks for; what makes no sense is ignored.
+fn take_message(message: Message, ports: &mut [ActivePort], outbox: &mut Outbox) {
+    let yes = message.value != 0;
+    match message.event {
+        event::DEVICE_READY if yes => {
+            for (id, _) in (0..).zip(ports.iter()) {
+                outbox.push(Message::new(id, event::PORT_ADD, true));
+            }
+        }
+        event::PORT_READY if yes => {
+            if let Some(port) = port_of(message, ports) {
+                introduce(message.port, port, outbox);
+            }
+        }
+        event::PORT_OPEN => {
+            let number = usize::try_from(message.port).unwrap_or(usize::MAX);
+            if let Some(port) = ports.get_mut(number) {
+                port.guest_open = yes;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Tells the driver all about port `id`.
+fn introduce(id: u32, port: &ActivePort, outbox: &mut Outbox) {
+    let mut say = |event| outbox.push(Message::new(id, event, true));
+    if port.port.is_console {
+        say(event::CONSOLE_PORT);
+    }
+    if port.port.is_console && port.size().is_some() {
+        say(event::RESIZE);
+    }
+    if !port.port.name.is_empty() {
+        say(event::PORT_NAME);
+    }
+    if port.port.is_console || port.is_connected() {
+        say(event::PORT_OPEN);
+    }
+}
+
+#[cfg(test)]
+mod tests;
