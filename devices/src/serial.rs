@@ -1,16 +1,32 @@
 //! A 16550 serial port: vm-superio's registers on our bus.
 
+mod input;
+
 use std::io::Write;
 
 use vm_superio::Trigger;
 use vm_superio::serial::NoEvents;
 use vmm_sys_util::eventfd::EventFd;
 
+pub use input::SerialInput;
+
 use crate::bus::BusDevice;
+
+/// How many bytes of input vm-superio's port holds.
+const FIFO_SIZE: usize = 64;
+const DATA: u64 = 0;
+const IER: u8 = 1;
+const IER_RECEIVED_DATA: u8 = 1 << 0;
+const LCR: u8 = 3;
+const LCR_DIVISOR_LATCH: u8 = 1 << 7;
+const MCR: u8 = 4;
+const MCR_LOOPBACK: u8 = 1 << 4;
 
 /// A serial port that prints to anything and raises an eventfd.
 pub struct Serial {
     port: vm_superio::Serial<Line, NoEvents, Box<dyn Write + Send>>,
+    /// Whom to tell that there is room for input.
+    waiting: Option<EventFd>,
 }
 
 struct Line(EventFd);
@@ -27,12 +43,39 @@ impl Serial {
     /// A port that prints to `out` and interrupts by `interrupt`.
     pub fn new(out: Box<dyn Write + Send>, interrupt: EventFd) -> Self {
         let port = vm_superio::Serial::new(Line(interrupt), out);
-        Self { port }
+        let waiting = None;
+        Self { port, waiting }
     }
 
     /// How many bytes of input the port takes now.
-    pub fn room(&self) -> usize {
-        self.port.fifo_capacity()
+    ///
+    /// None, until the driver asks for interrupts by input: before, it tries the port out
+    /// and throws away what it finds there.
+    pub fn room(&mut self) -> usize {
+        if self.is_listening() {
+            self.port.fifo_capacity()
+        } else {
+            0
+        }
+    }
+
+    /// Writes `event`, once, when all input is read or the driver begins to listen.
+    pub fn tell_of_room(&mut self, event: EventFd) {
+        self.waiting = Some(event);
+    }
+
+    fn is_listening(&mut self) -> bool {
+        // These registers can be read without an effect.
+        let mut has = |register, bit| self.port.read(register) & bit != 0;
+        !has(LCR, LCR_DIVISOR_LATCH) && !has(MCR, MCR_LOOPBACK) && has(IER, IER_RECEIVED_DATA)
+    }
+
+    fn check_room(&mut self) {
+        let is_empty = self.port.fifo_capacity() == FIFO_SIZE;
+        if self.waiting.is_some() && is_empty && self.is_listening() {
+            // An eventfd refuses a write only when it is written already.
+            let _ = self.waiting.take().map(|event| event.write(1));
+        }
     }
 
     /// Gives the guest input; returns how much of it there was room for.
@@ -45,15 +88,21 @@ impl Serial {
 impl BusDevice for Serial {
     fn read(&mut self, offset: u64, data: &mut [u8]) {
         data.fill(0);
-        if let ([byte], Ok(offset)) = (data, u8::try_from(offset)) {
-            *byte = self.port.read(offset);
+        if let ([byte], Ok(register)) = (data, u8::try_from(offset)) {
+            *byte = self.port.read(register);
+        }
+        if offset == DATA {
+            self.check_room();
         }
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) {
-        if let ([byte], Ok(offset)) = (data, u8::try_from(offset)) {
+        if let ([byte], Ok(register)) = (data, u8::try_from(offset)) {
             // What cannot be printed is lost, as on a wire that nobody listens to.
-            let _ = self.port.write(offset, *byte);
+            let _ = self.port.write(register, *byte);
+        }
+        if offset != DATA {
+            self.check_room();
         }
     }
 
@@ -110,8 +159,21 @@ mod tests {
     #[test]
     fn input_beyond_the_fifo_is_not_taken() {
         let (mut port, _) = port();
+        port.write(IER.into(), &[IER_RECEIVED_DATA]);
         let room = port.room();
+        assert_eq!(room, FIFO_SIZE);
         assert!(port.receive(&vec![b'x'; room + 10]) <= room);
+    }
+
+    #[test]
+    fn a_port_under_test_by_its_driver_takes_no_input() {
+        let (mut port, _) = port();
+        assert_eq!(port.room(), 0);
+        port.write(IER.into(), &[IER_RECEIVED_DATA]);
+        port.write(MCR.into(), &[MCR_LOOPBACK]);
+        assert_eq!(port.room(), 0);
+        port.write(MCR.into(), &[0]);
+        assert_eq!(port.room(), FIFO_SIZE);
     }
 
     #[test]
