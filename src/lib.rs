@@ -1,22 +1,21 @@
 //! A virtual machine monitor on KVM: the map, in layer order (tests/layering.rs holds it).
 //!
-//! - [`signals`], [`timeline`]: signals as events; what took how long
+//! - [`signals`], [`timeline`], [`chain`]: signals as events; what took how long; an error
+//!   as the user reads it
 //! - [`config`]: what was typed becomes what is meant
 //! - [`memory`]: guest memory, and every fixed guest-physical address
+//! - [`terminal`]: raw mode, and the keys that are ours
 //! - [`hypervisor`]: the KVM API
 //! - [`arch`]: what a processor wants set up before its first instruction
 //! - [`boot`]: a kernel file becomes bytes in memory and an entry point
-//! - [`machine`]: the virtual computer, built in visible steps and run
-//! - [`commands`]: each verb of the command line
+//! - [`machine`]: the virtual computer, planned, built in visible steps and run
 //! - [`cli`]: the command line
+//! - [`commands`]: each verb of it
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))]
-
-mod chain;
-
-pub use chain::chain;
 
 pub mod arch;
 pub mod boot;
+mod chain;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -24,4 +23,7 @@ pub mod hypervisor;
 pub mod machine;
 pub mod memory;
 pub mod signals;
+pub mod terminal;
 pub mod timeline;
+
+pub use chain::chain;
