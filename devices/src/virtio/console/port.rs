@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use super::endpoint::{Endpoint, WindowSize};
 use crate::Memory;
-use crate::virtio::{Chain, Progress, RingError, Virtqueue};
+use crate::virtio::{Chain, HostFd, Progress, RingError, Virtqueue};
 
 /// The most bytes that a call copies in each direction: the disks wait meanwhile.
 const BUDGET: usize = 64 * 1024;
@@ -46,6 +46,7 @@ pub struct ActivePort {
     pub port: Port,
     /// Whether a program in the guest has opened it: until then, input waits.
     pub guest_open: bool,
+    host_fds: Vec<HostFd>,
     is_connected: bool,
     size: Option<WindowSize>,
     /// How much of the first chain of the transmit queue the host has taken already.
@@ -67,11 +68,17 @@ impl ActivePort {
     pub fn new(port: Port) -> Self {
         Self {
             guest_open: false,
+            host_fds: port.endpoint.host_fds(),
             is_connected: port.endpoint.is_connected(),
             size: port.endpoint.size(),
             taken: 0,
             port,
         }
+    }
+
+    /// The files of the host's end.
+    pub fn host_fds(&self) -> &[HostFd] {
+        &self.host_fds
     }
 
     /// Whether somebody is at the host's end.

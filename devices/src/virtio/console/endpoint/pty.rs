@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +59,12 @@ fn make_raw(slave: OwnedFd) -> rustix::io::Result<()> {
     let mut settings = tcgetattr(&slave)?;
     settings.make_raw();
     tcsetattr(&slave, OptionalActions::Now, &settings)
+}
+
+impl AsFd for Pty {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.master.as_fd()
+    }
 }
 
 impl Endpoint for Pty {
