@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::{Failure, dry_run, statistics};
 use crate::cli::Boot;
-use crate::config::{MachineConfig, OnReboot};
+use crate::config::{ConsoleTarget, MachineConfig, OnReboot, SerialTarget};
 use crate::hypervisor::KICK_SIGNAL;
 use crate::machine::{Ended, Machine, Plan, Stop};
 use crate::signals;
+use crate::terminal::raw::RawMode;
 use crate::timeline::Timeline;
 
 /// A file for a report cannot be written.
@@ -32,7 +33,10 @@ pub(super) fn run(options: Boot) -> Result<ExitCode, Failure> {
     let timeline_file = config.timeline.as_deref().map(create).transpose()?;
     signals::block(&[KICK_SIGNAL]);
     timeline.mark("vmm: arguments");
-    let ended = boot_until_end(&config, &plan, &timeline)?;
+    let terminal = raw_terminal(&config)?;
+    let ended = boot_until_end(&config, &plan, &timeline);
+    drop(terminal);
+    let ended = ended?;
     if let Some((file, path)) = timeline_file {
         timeline
             .write(file)
@@ -53,6 +57,16 @@ fn boot_until_end(
             return Ok(ended);
         }
     }
+}
+
+/// Every key goes to the guest while this lives, if a console of it is the terminal.
+fn raw_terminal(config: &MachineConfig) -> Result<Option<RawMode>, Failure> {
+    let has_terminal =
+        config.console == ConsoleTarget::Stdio || config.serial == SerialTarget::Stdio;
+    if !has_terminal {
+        return Ok(None);
+    }
+    Ok(RawMode::enter(std::io::stdin())?)
 }
 
 fn create(path: &Path) -> Result<(File, &Path), ReportError> {

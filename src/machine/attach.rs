@@ -8,9 +8,11 @@ use devices::event_register::{EventLine, event_register};
 use devices::power::{GuestEvent, I8042, Listener, PowerRegisters, PvPanic};
 use devices::serial::Serial;
 use devices::virtio::{Interrupt, MmioTransport, VirtioDevice, VirtioEventSource};
+use event_manager::MutEventSubscriber;
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use super::BuildError;
+use super::event_loop::Source;
 use super::exit_handler::Buses;
 use super::plan;
 use super::signs::Signs;
@@ -27,7 +29,7 @@ pub struct Board<'a> {
     signs: &'a Signs,
     port: Vec<Slot>,
     mmio: Vec<Slot>,
-    sources: Vec<VirtioEventSource>,
+    sources: Vec<Source>,
 }
 
 /// All devices in their places.
@@ -35,7 +37,7 @@ pub struct Attached {
     /// Where vCPUs reach them.
     pub buses: Buses,
     /// What joins them to the event loop.
-    pub sources: Vec<VirtioEventSource>,
+    pub sources: Vec<Source>,
 }
 
 impl<'a> Board<'a> {
@@ -118,8 +120,13 @@ impl<'a> Board<'a> {
             size: layout::VIRTIO_MMIO_SLOT,
         };
         self.mmio.push(slot(&place.name, registers, transport));
-        self.sources.push(source);
+        self.add_source(source);
         Ok(())
+    }
+
+    /// Adds a source of events that has no place on a bus.
+    pub fn add_source(&mut self, source: impl MutEventSubscriber + Send + 'static) {
+        self.sources.push(Box::new(source));
     }
 
     /// All devices, with the buses that lead to them.

@@ -1,18 +1,18 @@
 //! The steps of a boot, in their order.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use devices::serial::SerialInput;
+use devices::virtio::VirtioDevice;
 use devices::virtio::rng::Rng;
-use devices::virtio::{VirtioDevice, VirtioEventSource};
 use vm_memory::{GuestAddress, GuestMemoryError};
 
 use super::Machine;
 use super::attach::{Attached, Board, PowerButton};
-use super::event_loop::{Deadlines, EventLoop, Supervisor};
+use super::console::{self, ConsoleError};
+use super::event_loop::{Deadlines, EventLoop, Source, Supervisor};
 use super::ledger::SharedLedger;
 use super::panic_message::Watched;
 use super::plan::{self, Plan, Role};
@@ -22,7 +22,7 @@ use crate::arch::x86_64::acpi::{self, Hardware, VirtioMmio};
 use crate::arch::x86_64::cpuid::{self, Topology};
 use crate::arch::x86_64::{mptable, msr, registers};
 use crate::boot::{self, BootError, Kernel, Parameters};
-use crate::config::{MachineConfig, SerialTarget};
+use crate::config::{Cache, DiskConfig, MachineConfig, SerialTarget, VcpuCount};
 use crate::hypervisor::{Kvm, KvmError, OpenError, Vcpu, Vm};
 use crate::memory::{self, Memory, MemoryError};
 use crate::timeline::Timeline;
@@ -42,9 +42,9 @@ pub enum BuildError {
     /// The kernel cannot be booted.
     #[error(transparent)]
     Boot(#[from] BootError),
-    /// An output cannot be opened.
-    #[error("cannot open {0}")]
-    Output(PathBuf, #[source] std::io::Error),
+    /// A console has no host's end.
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
     /// The host has no file descriptor left, or the like.
     #[error("cannot get a file descriptor from the host: raise the limit (ulimit -n)")]
     Host(#[source] std::io::Error),
@@ -111,8 +111,8 @@ fn attach_devices(
     let mut board = Board::new(vm, memory, signs);
     board.attach_chipset();
     let button = board.attach_power_button()?;
-    if let Some(out) = serial_output(&config.serial, signs)? {
-        board.attach_serial(out)?;
+    if plan.serial {
+        attach_serial(&mut board, &config.serial, signs)?;
     }
     for slot in &plan.virtio {
         board.attach_virtio(slot, virtio_device(slot.role, config, signs)?)?;
@@ -120,20 +120,18 @@ fn attach_devices(
     Ok((board.finish(), button))
 }
 
-fn serial_output(
+fn attach_serial(
+    board: &mut Board<'_>,
     target: &SerialTarget,
     signs: &Signs,
-) -> Result<Option<Box<dyn Write + Send>>, BuildError> {
-    let watched = signs.panic.clone();
-    Ok(match target {
-        SerialTarget::Off => None,
-        SerialTarget::Stdio => Some(Box::new(Watched::new(std::io::stdout(), watched))),
-        SerialTarget::File(path) => {
-            let file = File::create(path);
-            let file = file.map_err(|source| BuildError::Output(path.clone(), source))?;
-            Some(Box::new(Watched::new(file, watched)))
-        }
-    })
+) -> Result<(), BuildError> {
+    let output = console::serial_output(target)?;
+    let port = board.attach_serial(Box::new(Watched::new(output, signs.panic.clone())))?;
+    if *target == SerialTarget::Stdio {
+        let input = console::standard_input(signs).map_err(ConsoleError::Stdio)?;
+        board.add_source(SerialInput::new(port, input).map_err(BuildError::Host)?);
+    }
+    Ok(())
 }
 
 fn virtio_device(
@@ -141,11 +139,11 @@ fn virtio_device(
     config: &MachineConfig,
     signs: &Signs,
 ) -> Result<Box<dyn VirtioDevice>, BuildError> {
-    match role {
-        Role::Console => todo!("console"),
-        Role::Disk(_) => todo!("disk"),
-        Role::Entropy => Ok(Box::new(Rng::default())),
-    }
+    Ok(match role {
+        Role::Console => Box::new(console::console(&config.console, signs)?),
+        Role::Disk(_) => todo!(),
+        Role::Entropy => Box::new(Rng::default()),
+    })
 }
 
 /// Loads kernel and initrd, and writes everything that the kernel reads before it runs.
@@ -216,7 +214,7 @@ fn event_loop(
     config: &MachineConfig,
     signs: &Signs,
     button: PowerButton,
-    sources: Vec<VirtioEventSource>,
+    sources: Vec<Source>,
 ) -> Result<EventLoop, BuildError> {
     let deadlines = Deadlines {
         boot: config.boot_timeout,
@@ -225,7 +223,7 @@ fn event_loop(
     let mut events = EventLoop::new(signs.stop.clone())?;
     events.add(Box::new(Supervisor::new(signs, button, deadlines)?));
     for source in sources {
-        events.add(Box::new(source));
+        events.add(source);
     }
     Ok(events)
 }

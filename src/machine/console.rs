@@ -6,9 +6,7 @@ use std::path::PathBuf;
 
 use devices::host_io::{HostInput, HostOutput};
 use devices::virtio::HostFd;
-use devices::virtio::console::endpoint::{
-    OutputFile, Pty, Socket, SocketError, Stdio, WindowSize,
-};
+use devices::virtio::console::endpoint::{OutputFile, Pty, Socket, SocketError, Stdio, WindowSize};
 use devices::virtio::console::{Console, Endpoint, Port};
 
 use super::panic_message::PanicMessage;

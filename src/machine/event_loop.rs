@@ -12,12 +12,15 @@ use super::attach::PowerButton;
 use super::signs::Signs;
 use super::stop::{Stop, StopCell};
 use crate::signals::SignalFd;
+use crate::terminal::raw;
 
 /// A device, or anything else, that waits for events.
 pub type Source = Box<dyn MutEventSubscriber + Send>;
 
 /// Signals that ask the machine to end.
 const END_SIGNALS: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+/// The process goes on after it was stopped: the shell has had the terminal meanwhile.
+const CONTINUED: i32 = libc::SIGCONT;
 
 /// Everything that is served while the machine runs.
 pub struct EventLoop {
@@ -85,6 +88,7 @@ impl Supervisor {
     ) -> Result<Self, BuildError> {
         let timer = || TimerFd::new().map_err(|error| BuildError::Host(error.into()));
         let mut boot_timer = timer()?;
+        let signals = [&END_SIGNALS[..], &[CONTINUED]].concat();
         if let Some(time) = deadlines.boot {
             set(&mut boot_timer, time);
         }
@@ -92,24 +96,31 @@ impl Supervisor {
             signs: signs.clone(),
             button,
             grace: deadlines.grace,
-            signals: SignalFd::new(&END_SIGNALS).map_err(BuildError::Host)?,
+            signals: SignalFd::new(&signals).map_err(BuildError::Host)?,
             boot_timer,
             grace_timer: timer()?,
             ending: None,
         })
     }
 
-    /// The first signal presses the power button; a second one ends the machine at once.
     fn serve_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
-            if self.ending.is_some() || self.grace.is_zero() {
-                self.signs.stop.stop(Stop::Killed(signal));
-                continue;
+            match signal {
+                CONTINUED => resume_terminal(),
+                _ => self.end(signal),
             }
-            self.ending = Some(signal);
-            self.button.press();
-            set(&mut self.grace_timer, self.grace);
         }
+    }
+
+    /// The first signal presses the power button; a second one ends the machine at once.
+    fn end(&mut self, signal: i32) {
+        if self.ending.is_some() || self.grace.is_zero() {
+            self.signs.stop.stop(Stop::Killed(signal));
+            return;
+        }
+        self.ending = Some(signal);
+        self.button.press();
+        set(&mut self.grace_timer, self.grace);
     }
 
     fn serve_boot_timer(&mut self) {
@@ -150,6 +161,12 @@ impl MutEventSubscriber for Supervisor {
             // The loop itself looks at the reason to stop.
             _ => {}
         }
+    }
+}
+
+fn resume_terminal() {
+    if let Err(error) = raw::resume() {
+        log::error!("cannot set the terminal up again: {error}");
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`plan`]: addresses, interrupts and command line, before anything exists
 //! - [`build`]: the steps of a boot
-//! - [`attach`]: every device in its place
+//! - [`attach`], [`console`]: every device in its place, and its host's end
 //! - [`event_loop`]: devices, signals and deadlines
 //! - [`vcpu_threads`], [`exit_handler`]: running the guest and serving its exits
 //! - [`signs`], [`panic_message`], [`stop`]: what the guest shows, and why it ends
@@ -10,6 +10,7 @@
 
 pub mod attach;
 pub mod build;
+pub mod console;
 pub mod event_loop;
 pub mod exit_handler;
 pub mod ledger;

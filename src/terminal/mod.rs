@@ -2,10 +2,8 @@
 //!
 //! - [`raw`]: every key goes to the guest, until the guard is dropped
 //! - [`escape`]: all but those after Ctrl-a
-//! - [`resize`]: when the window changes its size
 //!
 //! It knows no machine: what a key does is handed in.
 
 pub mod escape;
 pub mod raw;
-pub mod resize;

@@ -55,15 +55,11 @@ pub struct Console {
 impl Console {
     /// A console device with `ports`, in their order.
     ///
-    /// A single console needs no messages, so they are offered only where there is
-    /// something to be said by them: they cost exits at every boot. Also, Linux before 6.15
-    /// takes the two numbers of a RESIZE message for each other (the configuration it reads
-    /// right), so ports for programs are better given to a device of their own.
+    /// Messages are offered even for a single console, though they cost some exits at every
+    /// boot: only by PORT_OPEN does a guest tell that it takes input. Linux throws away
+    /// what comes between its first buffers and that.
     pub fn new(ports: Vec<Port>) -> Self {
-        let queues = match ports.as_slice() {
-            [single] if single.is_console => 2,
-            several => several.len().max(1).saturating_add(1).saturating_mul(2),
-        };
+        let queues = ports.len().max(1).saturating_add(1).saturating_mul(2);
         Self {
             ports: ports.into_iter().map(ActivePort::new).collect(),
             queue_sizes: vec![QUEUE_SIZE; queues],
@@ -71,10 +67,6 @@ impl Console {
             generation: 0,
             active: None,
         }
-    }
-
-    fn has_messages(&self) -> bool {
-        self.queue_sizes.len() > 2
     }
 
     fn driver_has(&self, feature: u64) -> bool {
@@ -206,12 +198,7 @@ impl VirtioDevice for Console {
     }
 
     fn features(&self) -> u64 {
-        let always = F_SIZE | F_EMERG_WRITE;
-        if self.has_messages() {
-            always | F_MULTIPORT
-        } else {
-            always
-        }
+        F_SIZE | F_MULTIPORT | F_EMERG_WRITE
     }
 
     fn queue_max_sizes(&self) -> &[u16] {

@@ -11,6 +11,7 @@ use virtio_bindings::virtio_mmio::VIRTIO_MMIO_CONFIG_GENERATION;
 use vmm_sys_util::tempdir::TempDir;
 
 use super::*;
+use crate::driver::Buffer;
 use crate::virtio::interrupt::CONFIG_CHANGE;
 use control::MESSAGE_SIZE;
 use endpoint::{Pty, Socket};
@@ -89,11 +90,17 @@ fn resize(pty: &Pty, columns: u16, rows: u16) {
 }
 
 #[test]
-fn a_single_console_needs_no_messages() {
-    let (endpoint, ..) = pipes();
-    let guest = Driver::new(console(endpoint));
-    assert_eq!(guest.device_features() & F_MULTIPORT, 0);
-    assert_eq!(guest.queue_count(), 2);
+fn input_waits_until_the_guest_has_opened_its_only_console() {
+    let (endpoint, mut keyboard, _screen) = pipes();
+    let mut guest = talking_guest(console(endpoint));
+    keyboard.write_all(b"early").unwrap();
+    let buffer = Buffer::writable(guest.alloc(16), 16);
+    guest.ring(RECEIVE).add(&[buffer]);
+    guest.kick(RECEIVE);
+    guest.serve_host_files(Duration::ZERO);
+    assert!(guest.ring(RECEIVE).collect().is_none());
+    tell(&mut guest, 0, event::PORT_OPEN, true);
+    assert_eq!(guest.ring(RECEIVE).collect().unwrap().len, 5);
 }
 
 #[test]
