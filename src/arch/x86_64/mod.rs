@@ -4,4 +4,6 @@ pub mod acpi;
 pub mod cpuid;
 pub mod mptable;
 pub mod msr;
+pub mod paging;
 pub mod registers;
+pub mod segment;
