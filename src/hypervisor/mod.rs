@@ -3,15 +3,17 @@
 //! The only module that names `kvm_ioctls`.
 
 mod exit;
+mod kick;
 mod kvm;
 mod stats;
 mod vcpu;
 mod vm;
 
 pub use exit::{Exit, InternalError};
+pub use kick::{Alarm, KICK_SIGNAL};
 pub use kvm::{Kvm, OpenError};
 pub use stats::{Statistic, read_statistics};
-pub use vcpu::{KICK_SIGNAL, Vcpu};
+pub use vcpu::Vcpu;
 pub use vm::Vm;
 
 /// A request that KVM refused.

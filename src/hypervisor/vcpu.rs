@@ -9,10 +9,7 @@ use kvm_ioctls::{VcpuExit, VcpuFd};
 use vmm_sys_util::ioctl::ioctl_with_ref;
 use vmm_sys_util::ioctl_iow_nr;
 
-use super::{Exit, InternalError, KvmError};
-
-/// The signal that makes a vCPU thread leave the guest; it is delivered nowhere else.
-pub const KICK_SIGNAL: i32 = libc::SIGUSR1;
+use super::{Exit, InternalError, KICK_SIGNAL, KvmError};
 
 /// `struct kvm_signal_mask` with the kernel's 64-bit signal set behind it.
 #[repr(C)]
