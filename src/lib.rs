@@ -9,6 +9,7 @@
 //! - [`arch`]: what a processor wants set up before its first instruction
 //! - [`boot`]: a kernel file becomes bytes in memory and an entry point
 //! - [`machine`]: the virtual computer, planned, built in visible steps and run
+//! - [`doctor`]: whether a kernel will boot here, found out by tiny guests
 //! - [`cli`]: the command line
 //! - [`commands`]: each verb of it
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))]
@@ -19,6 +20,7 @@ mod chain;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod doctor;
 pub mod hypervisor;
 pub mod machine;
 pub mod memory;

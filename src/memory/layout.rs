@@ -40,6 +40,16 @@ pub const SETUP_DATA: u64 = 0x8000;
 pub const PAGE_TABLES: u64 = 0x9000;
 /// The boot GDT.
 pub const BOOT_GDT: u64 = 0x500;
+/// What a bare guest has in the place of a kernel's structures: its task state segment,
+pub const BARE_TASK: u64 = 0x1000;
+/// its interrupt descriptor table,
+pub const BARE_IDT: u64 = 0x2000;
+/// the handlers that the table leads to,
+pub const BARE_HANDLERS: u64 = 0x3000;
+/// a zeroed page to work on,
+pub const BARE_SCRATCH: u64 = 0x4000;
+/// and the top of its stack; its code is where a kernel would be.
+pub const BARE_STACK: u64 = 0x6000;
 /// The kernel command line; the kernel's own limit is lower.
 pub const COMMAND_LINE: Range = Range {
     base: 0x2_0000,
@@ -173,6 +183,10 @@ mod tests {
             Range {
                 base: BOOT_GDT,
                 size: 0x20,
+            },
+            Range {
+                base: BARE_TASK,
+                size: BARE_STACK - BARE_TASK,
             },
             PVH_INFO,
             Range {
