@@ -3,6 +3,7 @@
 //! A transport owns negotiation and queues until the driver says DRIVER_OK, then moves
 //! them into the device; a reset moves them back. An inactive device has nothing to misuse.
 
+pub mod block;
 pub mod console;
 pub mod device;
 pub mod event_source;
@@ -11,6 +12,7 @@ pub mod rng;
 pub mod transport;
 pub mod virtqueue;
 
+pub use block::Block;
 pub use console::Console;
 pub use device::{Activation, HostFd, Progress, VirtioDevice};
 pub use event_source::VirtioEventSource;

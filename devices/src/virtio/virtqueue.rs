@@ -53,6 +53,11 @@ impl Virtqueue {
         &self.memory
     }
 
+    /// How many descriptors it has.
+    pub fn size(&self) -> u16 {
+        self.queue.size()
+    }
+
     /// Serves what is available: `serve` gets the memory and each chain,
     /// and returns the bytes it wrote.
     ///
