@@ -10,6 +10,8 @@ use virtio_bindings::virtio_blk::*;
 use virtio_bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
 use vmm_sys_util::tempfile::TempFile;
 
+use std::os::fd::AsRawFd;
+
 use super::*;
 use crate::driver::{Buffer, Driver};
 

@@ -51,6 +51,10 @@ fn port_of(message: Message, ports: &[ActivePort]) -> Option<&ActivePort> {
     ports.get(usize::try_from(message.port).ok()?)
 }
 
+fn port_of_mut(message: Message, ports: &mut [ActivePort]) -> Option<&mut ActivePort> {
+    ports.get_mut(usize::try_from(message.port).ok()?)
+}
+
 /// Does what the driver's `message` asks for; what makes no sense is ignored.
 pub fn take_message(message: Message, ports: &mut [ActivePort], outbox: &mut Outbox) {
     let yes = message.value != 0;
@@ -60,14 +64,14 @@ pub fn take_message(message: Message, ports: &mut [ActivePort], outbox: &mut Out
                 outbox.push(Message::new(id, event::PORT_ADD, true));
             }
         }
-        event::PORT_READY if yes => {
-            if let Some(port) = port_of(message, ports) {
+        event::PORT_READY => {
+            if let Some(port) = port_of_mut(message, ports) {
+                port.is_ready = yes;
                 introduce(message.port, port, outbox);
             }
         }
         event::PORT_OPEN => {
-            let number = usize::try_from(message.port).unwrap_or(usize::MAX);
-            if let Some(port) = ports.get_mut(number) {
+            if let Some(port) = port_of_mut(message, ports) {
                 port.guest_open = yes;
             }
         }
@@ -75,8 +79,11 @@ pub fn take_message(message: Message, ports: &mut [ActivePort], outbox: &mut Out
     }
 }
 
-/// Tells the driver all about port `id`.
+/// Tells the driver all about port `id`, if it is ready for that.
 fn introduce(id: u32, port: &ActivePort, outbox: &mut Outbox) {
+    if !port.is_ready {
+        return;
+    }
     let mut say = |event| outbox.push(Message::new(id, event, true));
     if port.port.is_console {
         say(event::CONSOLE_PORT);

@@ -41,14 +41,15 @@ impl WindowSize {
 
 /// The host's end of a port.
 ///
-/// No method may wait: the disks are served by the same thread. Each of the two directions
-/// is tried again after one of `host_fds` became ready, and whenever the guest has
-/// something to take or to give.
+/// No method may wait: the disks are served by the same thread. Input is tried again after
+/// one of `host_fds` that are watched for it became ready, and output likewise; and both
+/// whenever the guest has room for some, or some to give.
 pub trait Endpoint: Send {
-    /// The host files to be watched, the same all its life long.
+    /// The host files to be watched, the same all its life long. One that stands for several
+    /// is watched for both.
     fn host_fds(&self) -> Vec<HostFd>;
 
-    /// Looks after itself once one of `host_fds` became ready: takes the next client,
+    /// Looks after itself once one of `host_fds` that are watched for input became ready: takes the next client,
     /// drops one that has gone. Makes one such change in a call, so that none goes unseen.
     fn update(&mut self) {}
 

@@ -18,10 +18,11 @@ mod port;
 use std::os::fd::RawFd;
 
 use virtio_bindings::virtio_ids::VIRTIO_ID_CONSOLE;
+use vmm_sys_util::epoll::EventSet;
 
 use self::control::{Message, Outbox, event};
 use self::dialogue::{read_message, take_message, write_message};
-use self::port::{ActivePort, Change, Queues};
+use self::port::{ActivePort, Change};
 use super::device::read_config_from;
 use super::{Activation, HostFd, Progress, RingError, VirtioDevice, Virtqueue};
 
@@ -83,30 +84,30 @@ impl Console {
         [a, b, c, d, e, f, g, h, 0, 0, 0, 0]
     }
 
-    /// Looks after the host's end of port `number`, and lets the driver know.
-    fn update(&mut self, number: usize) {
-        let (is_first, has_messages) = (number == 0, self.driver_has(F_MULTIPORT));
-        let Some(port) = self.ports.get_mut(number) else {
-            return;
+    /// Looks after the host's end of port `number`, and lets the driver know; whether there
+    /// was a change.
+    fn update(&mut self, number: usize) -> bool {
+        let (Some(port), Ok(id)) = (self.ports.get_mut(number), u32::try_from(number)) else {
+            return false;
         };
-        let id = u32::try_from(number).unwrap_or(u32::MAX);
-        let (is_console, outbox) = (port.port.is_console, &mut self.outbox);
-        let mut config_changed = false;
-        port.update(|change| match change {
-            Change::Connected(open) if has_messages && !is_console => {
-                outbox.push(Message::new(id, event::PORT_OPEN, open));
-            }
-            Change::Connected(_) => {}
-            Change::Resized => {
-                config_changed = is_first;
-                if has_messages && is_console {
-                    outbox.push(Message::new(id, event::RESIZE, false));
-                }
+        let (is_ready, is_console) = (port.is_ready, port.port.is_console);
+        let (mut is_changed, mut is_resized) = (false, false);
+        port.update(|change| {
+            let message = match change {
+                Change::Connected(open) => Message::new(id, event::PORT_OPEN, open),
+                Change::Resized => Message::new(id, event::RESIZE, false),
+            };
+            is_changed = true;
+            is_resized |= change == Change::Resized;
+            // A console has a size and is always open; to a program it is the other way.
+            if is_ready && is_console == (change == Change::Resized) {
+                self.outbox.push(message);
             }
         });
-        if config_changed {
+        if is_resized && number == 0 {
             self.change_config();
         }
+        is_changed
     }
 
     fn change_config(&mut self) {
@@ -118,24 +119,43 @@ impl Console {
         }
     }
 
-    /// Moves bytes through port `number`, and looks after its host's end.
-    ///
-    /// Each direction has a wake-up of its own. Trying the other one too does no harm: it is
-    /// early at most.
-    fn serve_port(&mut self, number: usize) -> Result<Progress, RingError> {
-        self.update(number);
-        let mut progress = Progress::Done;
-        if let (Some(port), Some(active)) = (self.ports.get_mut(number), &mut self.active) {
-            let queues = queues_of(&mut active.queues, number);
-            progress = port.transfer(queues, &active.memory)?;
+    /// Gives the host what the guest has printed on port `number`.
+    fn transmit(&mut self, number: usize) -> Result<Progress, RingError> {
+        let Self { ports, active, .. } = self;
+        let (Some(port), Some(active)) = (ports.get_mut(number), active) else {
+            return Ok(Progress::Done);
+        };
+        match queue(&mut active.queues, transmit_queue(number)) {
+            Some(queue) => port.transmit(queue, &active.memory),
+            None => Ok(Progress::Done),
         }
-        // Only after the last byte is read does a client count as gone.
-        self.update(number);
-        self.send_messages()?;
-        Ok(progress)
     }
 
-    /// Takes the driver's messages, and serves the ports that they have opened.
+    /// Gives the guest what has come for port `number`.
+    fn receive(&mut self, number: usize) -> Result<Progress, RingError> {
+        loop {
+            let progress = self.receive_once(number)?;
+            // Only after its last byte is read does a client count as gone; the next one
+            // may have sent something already.
+            if !self.update(number) || progress == Progress::More {
+                self.send_messages()?;
+                return Ok(progress);
+            }
+        }
+    }
+
+    fn receive_once(&mut self, number: usize) -> Result<Progress, RingError> {
+        let Self { ports, active, .. } = self;
+        let (Some(port), Some(active)) = (ports.get_mut(number), active) else {
+            return Ok(Progress::Done);
+        };
+        match queue(&mut active.queues, receive_queue(number)) {
+            Some(queue) => port.receive(queue, &active.memory),
+            None => Ok(Progress::Done),
+        }
+    }
+
+    /// Takes the driver's messages, and receives for the ports that they have opened.
     fn serve_messages(&mut self) -> Result<Progress, RingError> {
         let Self {
             ports,
@@ -157,7 +177,7 @@ impl Console {
         })?;
         self.send_messages()?;
         for number in 0..self.ports.len() {
-            progress = progress.or(self.serve_port(number)?);
+            progress = progress.or(self.receive(number)?);
         }
         Ok(progress)
     }
@@ -229,9 +249,10 @@ impl VirtioDevice for Console {
             // Nobody will say that it is open.
             console.guest_open = true;
         }
-        // What happened while nobody was told.
-        (0..self.ports.len()).for_each(|number| self.update(number));
-        self.outbox.clear();
+        // What happened while nobody was there to be told.
+        for number in 0..self.ports.len() {
+            self.update(number);
+        }
     }
 
     fn deactivate(&mut self) -> Option<Activation> {
@@ -244,9 +265,8 @@ impl VirtioDevice for Console {
         match index {
             CONTROL_RECEIVE => self.send_messages().map(|()| Progress::Done),
             CONTROL_TRANSMIT => self.serve_messages(),
-            // Queues 0 and 1 are port 0's, 4 and 5 port 1's (virtio 1.2, 5.3.2).
-            index if index < CONTROL_RECEIVE => self.serve_port(0),
-            index => self.serve_port((index >> 1).saturating_sub(1)),
+            index if index % 2 == 0 => self.receive(port_of_queue(index)),
+            index => self.transmit(port_of_queue(index)),
         }
     }
 
@@ -256,34 +276,43 @@ impl VirtioDevice for Console {
     }
 
     fn host_event(&mut self, fd: RawFd) -> Result<Progress, RingError> {
-        let owns = |port: &ActivePort| port.host_fds().iter().any(|file| file.fd() == fd);
-        match self.ports.iter().position(owns) {
-            Some(number) => self.serve_port(number),
-            None => Ok(Progress::Done),
+        let files = self.ports.iter().map(ActivePort::host_fds).enumerate();
+        let mut files = files.flat_map(|(port, files)| files.iter().map(move |file| (port, file)));
+        let Some((number, file)) = files.find(|(_, file)| file.fd() == fd) else {
+            return Ok(Progress::Done);
+        };
+        let event_set = file.event_set();
+        let mut progress = Progress::Done;
+        if event_set.contains(EventSet::IN) {
+            self.update(number);
+            progress = self.receive(number)?;
         }
+        if event_set.contains(EventSet::OUT) {
+            progress = progress.or(self.transmit(number)?);
+        }
+        Ok(progress)
     }
+}
+
+/// The first queue of port `number`: 0 for port 0, 4 for port 1, 6 for port 2
+/// (virtio 1.2, 5.3.2).
+fn receive_queue(number: usize) -> usize {
+    match number {
+        0 => 0,
+        number => number.saturating_add(1).saturating_mul(2),
+    }
+}
+
+fn transmit_queue(number: usize) -> usize {
+    receive_queue(number).saturating_add(1)
+}
+
+fn port_of_queue(index: usize) -> usize {
+    (index >> 1).saturating_sub(1)
 }
 
 fn queue(queues: &mut [Option<Virtqueue>], index: usize) -> Option<&mut Virtqueue> {
     queues.get_mut(index)?.as_mut()
-}
-
-/// The queues of port `number` (virtio 1.2, 5.3.2).
-fn queues_of(queues: &mut [Option<Virtqueue>], number: usize) -> Queues<'_> {
-    let first = match number {
-        0 => 0,
-        number => number.saturating_add(1).saturating_mul(2),
-    };
-    match queues.get_mut(first..) {
-        Some([receive, transmit, ..]) => Queues {
-            receive: receive.as_mut(),
-            transmit: transmit.as_mut(),
-        },
-        _ => Queues {
-            receive: None,
-            transmit: None,
-        },
-    }
 }
 
 #[cfg(test)]

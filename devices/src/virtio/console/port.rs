@@ -32,18 +32,12 @@ pub enum Change {
     Resized,
 }
 
-/// The two queues of a port, named from the driver's side.
-pub struct Queues<'a> {
-    /// Takes what the host sends; `None` if the driver left it out.
-    pub receive: Option<&'a mut Virtqueue>,
-    /// Brings what the guest prints.
-    pub transmit: Option<&'a mut Virtqueue>,
-}
-
 /// A port at work.
 pub struct ActivePort {
     /// What it was made as.
     pub port: Port,
+    /// Whether the driver has prepared it, and wants to hear of it.
+    pub is_ready: bool,
     /// Whether a program in the guest has opened it: until then, input waits.
     pub guest_open: bool,
     host_fds: Vec<HostFd>,
@@ -67,6 +61,7 @@ impl ActivePort {
     /// Puts `port` to work; the guest has not opened it.
     pub fn new(port: Port) -> Self {
         Self {
+            is_ready: false,
             guest_open: false,
             host_fds: port.endpoint.host_fds(),
             is_connected: port.endpoint.is_connected(),
@@ -93,6 +88,7 @@ impl ActivePort {
 
     /// Forgets the driver.
     pub fn reset(&mut self) {
+        self.is_ready = false;
         self.guest_open = false;
         self.taken = 0;
     }
@@ -113,24 +109,32 @@ impl ActivePort {
         }
     }
 
-    /// Moves bytes in both directions as far as it goes.
+    /// Gives the host what the guest has printed, as far as it takes it.
     ///
     /// # Errors
-    /// One of the rings breaks the protocol.
-    pub fn transfer(&mut self, queues: Queues<'_>, memory: &Memory) -> Result<Progress, RingError> {
-        let output = match queues.transmit {
-            Some(queue) => self.transmit(queue, memory)?,
-            None => Progress::Done,
-        };
-        let input = match queues.receive {
-            Some(queue) if self.guest_open => self.receive(queue, memory)?,
-            _ => Progress::Done,
-        };
-        Ok(output.or(input))
+    /// The ring breaks the protocol.
+    pub fn transmit(
+        &mut self,
+        queue: &mut Virtqueue,
+        memory: &Memory,
+    ) -> Result<Progress, RingError> {
+        serve(queue, |chain, budget| self.print(chain, memory, budget))
     }
 
-    fn transmit(&mut self, queue: &mut Virtqueue, memory: &Memory) -> Result<Progress, RingError> {
-        serve(queue, |chain, budget| self.print(chain, memory, budget))
+    /// Gives the guest what the host has, as far as there are buffers.
+    ///
+    /// # Errors
+    /// The ring breaks the protocol.
+    pub fn receive(
+        &mut self,
+        queue: &mut Virtqueue,
+        memory: &Memory,
+    ) -> Result<Progress, RingError> {
+        if !self.guest_open {
+            return Ok(Progress::Done);
+        }
+        let endpoint = self.port.endpoint.as_mut();
+        serve(queue, |chain, budget| fill(endpoint, chain, memory, budget))
     }
 
     /// Gives the host what it takes of `chain`.
@@ -159,11 +163,6 @@ impl ActivePort {
             }
         }
         Outcome::Interrupted
-    }
-
-    fn receive(&mut self, queue: &mut Virtqueue, memory: &Memory) -> Result<Progress, RingError> {
-        let endpoint = self.port.endpoint.as_mut();
-        serve(queue, |chain, budget| fill(endpoint, chain, memory, budget))
     }
 }
 

@@ -103,7 +103,7 @@ impl Socket {
 
 impl Endpoint for Socket {
     fn host_fds(&self) -> Vec<HostFd> {
-        vec![HostFd::input(&self.watch)]
+        vec![HostFd::both(&self.watch)]
     }
 
     fn update(&mut self) {

@@ -137,6 +137,21 @@ fn the_driver_is_told_of_a_client_that_comes_and_goes() {
 }
 
 #[test]
+fn a_client_that_was_there_first_is_told_of_after_its_port() {
+    let (device, path, _folder) = console_and_agent();
+    let mut guest = Driver::new(device);
+    guest.start(F_MULTIPORT);
+    let _client = UnixStream::connect(&path).unwrap();
+    guest.serve_host_files(Duration::ZERO);
+    tell(&mut guest, 0, event::DEVICE_READY, true);
+    assert_eq!(hear(&mut guest), yes(0, event::PORT_ADD));
+    assert_eq!(hear(&mut guest), yes(1, event::PORT_ADD));
+    tell(&mut guest, 1, event::PORT_READY, true);
+    assert_eq!(hear(&mut guest).0.event, event::PORT_NAME);
+    assert_eq!(hear(&mut guest), yes(1, event::PORT_OPEN));
+}
+
+#[test]
 fn what_a_client_sent_before_it_went_is_still_delivered() {
     let (device, path, _folder) = console_and_agent();
     let mut guest = guest_with_agent(device);
@@ -224,8 +239,8 @@ fn a_driver_that_talks_about_ports_gets_the_new_size_as_a_message() {
     let (agent, ..) = pipes();
     let ports = vec![port("", true, endpoint), port("", false, agent)];
     let mut guest = talking_guest(Console::new(ports));
-    hear(&mut guest);
-    hear(&mut guest);
+    tell(&mut guest, 0, event::PORT_READY, true);
+    while hear(&mut guest) != yes(0, event::PORT_OPEN) {}
     resize(&pty, 132, 50);
     rustix::io::write(&resized, &1u64.to_ne_bytes()).unwrap();
     let (message, size) = hear(&mut guest);
