@@ -180,8 +180,9 @@ pub(crate) fn readiness(file: BorrowedFd<'_>, events: PollFlags) -> PollFlags {
     }
 }
 
-/// Whether we may read `terminal`: a background job that does is stopped by the kernel.
-fn in_foreground(terminal: BorrowedFd<'_>) -> bool {
+/// Whether `terminal` is ours now: the kernel stops a background job that reads it or sets
+/// it up.
+pub fn in_foreground(terminal: impl AsFd) -> bool {
     // A terminal that does not control us has no foreground that concerns us.
     tcgetpgrp(terminal).map_or(true, |foreground| foreground == getpgrp())
 }

@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use rustix::process::getpgrp;
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr};
+use devices::host_io::in_foreground;
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 
 static TERMINAL: Mutex<Option<Terminal>> = Mutex::new(None);
 
@@ -95,11 +95,6 @@ pub fn line_end() -> &'static str {
 
 fn terminal() -> MutexGuard<'static, Option<Terminal>> {
     TERMINAL.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn in_foreground(terminal: &OwnedFd) -> bool {
-    // A terminal that does not control us has no foreground that concerns us.
-    tcgetpgrp(terminal).map_or(true, |foreground| foreground == getpgrp())
 }
 
 /// A panic that aborts runs no destructor, but it does run the hook.

@@ -1,6 +1,8 @@
 //! On real pseudo-terminals. There is one state for all, so one test at a time.
 
 use super::*;
+use std::process::{Command, Stdio};
+
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{InputModes, LocalModes, OutputModes, SpecialCodeIndex};
 
@@ -82,4 +84,30 @@ fn a_second_guard_is_not_given_out() {
     assert!(RawMode::enter(&slave).unwrap().is_none());
     assert!(is_raw(&slave));
     drop(guard);
+}
+
+/// Runs this test program once more: as a job in the background of a terminal of its own.
+#[test]
+fn a_background_job_leaves_the_terminal_alone_and_is_not_stopped() {
+    let (_master, slave) = pseudo_terminal();
+    let program = std::env::current_exe().unwrap();
+    let test = "--ignored --exact terminal::raw::tests::in_the_background";
+    let job = format!("{} {test} & wait $!", program.display());
+    let status = Command::new("timeout")
+        .args(["30", "setsid", "--ctty", "--wait", "sh", "-m", "-c", &job])
+        .stdin(slave.try_clone().unwrap())
+        .stdout(Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
+    assert!(!is_raw(&slave));
+}
+
+#[test]
+#[ignore = "is run by the test above, in the background of a terminal"]
+fn in_the_background() {
+    let terminal = std::fs::File::open("/dev/tty").unwrap().into();
+    let guard = RawMode::enter(&terminal).unwrap();
+    assert!(guard.is_some());
+    assert!(!is_raw(&terminal));
+    assert_eq!(line_end(), "\n");
 }
