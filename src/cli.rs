@@ -25,6 +25,13 @@ Exit status:
 Example:
     vmm --kernel vmlinuz --rootfs disk.img --memory 1G --cpus 2";
 
+const DOCTOR_STATUS: &str = "\
+Exit status:
+    0   a stock kernel will boot
+    1   vmm itself failed
+    3   there is no KVM that can be used; the report names the remedy
+    4   there is, but stock kernels will not boot on it";
+
 /// Boots a Linux kernel in a virtual machine on KVM
 #[derive(Debug, Parser)]
 #[command(
@@ -63,6 +70,14 @@ pub struct Boot {
 /// Jobs other than booting.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Tell whether a stock kernel will boot on this host, and what else a machine finds here
+    #[command(after_help = DOCTOR_STATUS)]
+    Doctor {
+        /// Print the report as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+
     /// Print a completion script for SHELL
     #[command(after_help = "Example:\n    vmm completions bash > /etc/bash_completion.d/vmm")]
     Completions {

@@ -8,6 +8,7 @@ mod statistics;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
+use crate::doctor;
 
 /// What a command can end with instead of an exit status: told once, by `main`.
 pub type Failure = Box<dyn std::error::Error>;
@@ -19,6 +20,7 @@ pub type Failure = Box<dyn std::error::Error>;
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         None => boot::run(cli.boot),
+        Some(Command::Doctor { json }) => Ok(ExitCode::from(doctor::run(json)?)),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use devices::serial::SerialInput;
 use devices::virtio::VirtioDevice;
+use devices::virtio::block::{self, Block, BlockOptions};
 use devices::virtio::rng::Rng;
 use vm_memory::{GuestAddress, GuestMemoryError};
 
@@ -45,6 +46,9 @@ pub enum BuildError {
     /// A console has no host's end.
     #[error(transparent)]
     Console(#[from] ConsoleError),
+    /// A disk cannot be opened.
+    #[error(transparent)]
+    Disk(#[from] block::OpenError),
     /// The host has no file descriptor left, or the like.
     #[error("cannot get a file descriptor from the host: raise the limit (ulimit -n)")]
     Host(#[source] std::io::Error),
@@ -141,8 +145,20 @@ fn virtio_device(
 ) -> Result<Box<dyn VirtioDevice>, BuildError> {
     Ok(match role {
         Role::Console => Box::new(console::console(&config.console, signs)?),
-        Role::Disk(_) => todo!(),
+        Role::Disk(index) => Box::new(disk(&config.disks[index], config.vcpus)?),
         Role::Entropy => Box::new(Rng::default()),
+    })
+}
+
+/// Opens a disk with a queue for each vCPU.
+fn disk(config: &DiskConfig, vcpus: VcpuCount) -> Result<Block, block::OpenError> {
+    Block::open(&BlockOptions {
+        path: config.path.clone(),
+        readonly: config.readonly,
+        serial: config.serial.clone(),
+        direct: config.cache == Cache::Direct,
+        force_raw: config.raw,
+        queues: vcpus.get().into(),
     })
 }
 

@@ -62,7 +62,7 @@ pub fn resume() -> io::Result<()> {
     let Some(Terminal { file, before }) = terminal.as_mut() else {
         return Ok(());
     };
-    if !in_foreground(file) {
+    if !in_foreground(&*file) {
         return Ok(());
     }
     let mut settings = tcgetattr(&*file)?;
