@@ -30,7 +30,7 @@ pub use ring::{Buffer, Ring, Used};
 use crate::Memory;
 use crate::bus::BusDevice;
 use crate::virtio::transport::negotiation::{ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK};
-use crate::virtio::{HostFd, Interrupt, MmioTransport, Progress, VirtioDevice};
+use crate::virtio::{HostFd, Interrupt, MmioTransport, Progress, RegisterPage, VirtioDevice};
 
 /// How much memory a guest has that was not given any.
 pub const MEMORY_SIZE: usize = 16 << 20;
@@ -44,6 +44,7 @@ pub struct Driver {
     transport: Arc<Mutex<MmioTransport>>,
     memory: Memory,
     interrupt: EventFd,
+    page: RegisterPage,
     host_files: HostFiles,
     rings: Vec<Option<Ring>>,
     next_free: u64,
@@ -59,13 +60,17 @@ impl Driver {
     /// Puts `device` behind registers, in a guest with `memory`.
     pub fn with_memory(device: impl VirtioDevice + 'static, memory: Memory) -> Self {
         let interrupt = EventFd::new(EFD_NONBLOCK).expect("the host has an eventfd");
-        let line = Interrupt::new(interrupt.try_clone().expect("the host has an eventfd"));
+        let event = interrupt.try_clone().expect("the host has an eventfd");
+        let page = Memory::from_ranges(&[(GuestAddress(0), RegisterPage::SIZE)]);
+        let page = RegisterPage::new(page.expect("the host has 4 KiB"), 0);
+        let line = Interrupt::new(event, page.clone());
         let transport = MmioTransport::new(Box::new(device), memory.clone(), Arc::new(line));
         Self {
             host_files: HostFiles::watch(&transport.host_fds()),
             transport: Arc::new(Mutex::new(transport)),
             memory,
             interrupt,
+            page,
             rings: Vec::new(),
             // Address 0 stays free: a ring there is refused.
             next_free: 0x1000,
@@ -84,11 +89,13 @@ impl Driver {
         self.transport.clone()
     }
 
-    /// Reads the register at `offset`.
+    /// Reads the register at `offset`, by an exit and without: both must agree.
     pub fn read(&self, offset: u32) -> u32 {
         let mut data = [0; 4];
         self.transport().read(offset.into(), &mut data);
-        u32::from_le_bytes(data)
+        let value = u32::from_le_bytes(data);
+        assert_eq!(self.page.load(offset), value, "register {offset:#x}");
+        value
     }
 
     /// Writes the register at `offset`.

@@ -39,11 +39,12 @@ pub enum OpenError {
 }
 
 /// What the machine is built on; all are older than Linux 4.10.
-const NEEDED: [Cap; 8] = [
+const NEEDED: [Cap; 9] = [
     Cap::Irqchip,
     Cap::Irqfd,
     Cap::Ioeventfd,
     Cap::UserMemory,
+    Cap::ReadonlyMem,
     Cap::ExtCpuid,
     Cap::SetTssAddr,
     Cap::MpState,
@@ -121,11 +122,6 @@ impl Kvm {
     /// Whether the local APIC timer can be told a TSC value.
     pub fn has_tsc_deadline_timer(&self) -> bool {
         self.fd.check_extension(Cap::TscDeadlineTimer)
-    }
-
-    /// Whether guest memory can be read-only, with writes turned into exits.
-    pub fn has_readonly_memory(&self) -> bool {
-        self.fd.check_extension(Cap::ReadonlyMem)
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use kvm_bindings::{
     KVM_MEM_READONLY, KVM_PIT_SPEAKER_DUMMY, kvm_pit_config, kvm_userspace_memory_region,
 };
-use kvm_ioctls::{IoEventAddress, NoDatamatch, VmFd};
+use kvm_ioctls::{IoEventAddress, VmFd};
 use vm_memory::{GuestMemoryBackend, GuestMemoryRegion, MmapRegion};
 use vmm_sys_util::eventfd::EventFd;
 
@@ -42,7 +42,7 @@ impl Vm {
         })
     }
 
-    /// Gives the machine `page` at `base`: reads see it, writes exit.
+    /// Gives the machine `memory` to read; writes to it exit as to a device.
     ///
     /// # Errors
     /// KVM refuses the slot.
@@ -117,17 +117,6 @@ impl Vm {
         let address = IoEventAddress::Mmio(address);
         self.fd
             .register_ioevent(event, &address, value)
-            .map_err(KvmError::when("wire a doorbell"))
-    }
-
-    /// Wires a doorbell that rings whatever is written.
-    ///
-    /// # Errors
-    /// KVM refuses.
-    pub fn wire_any_doorbell(&self, event: &EventFd, address: u64) -> Result<(), KvmError> {
-        let address = IoEventAddress::Mmio(address);
-        self.fd
-            .register_ioevent(event, &address, NoDatamatch)
             .map_err(KvmError::when("wire a doorbell"))
     }
 

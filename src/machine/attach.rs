@@ -7,8 +7,10 @@ use devices::cmos::Cmos;
 use devices::event_register::{EventLine, event_register};
 use devices::power::{GuestEvent, I8042, Listener, PowerRegisters, PvPanic};
 use devices::serial::Serial;
-use devices::virtio::{Interrupt, MmioTransport, VirtioDevice, VirtioEventSource};
+use devices::virtio::interrupt::USED_BUFFER;
+use devices::virtio::{Interrupt, MmioTransport, RegisterPage, VirtioDevice, VirtioEventSource};
 use event_manager::MutEventSubscriber;
+use virtio_bindings::virtio_mmio::{VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_QUEUE_NOTIFY};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use super::BuildError;
@@ -26,6 +28,7 @@ use crate::memory::layout::{self, Range};
 pub struct Board<'a> {
     vm: &'a Vm,
     memory: &'a Memory,
+    registers: Memory,
     signs: &'a Signs,
     port: Vec<Slot>,
     mmio: Vec<Slot>,
@@ -41,11 +44,13 @@ pub struct Attached {
 }
 
 impl<'a> Board<'a> {
-    /// A board without devices for `vm` with its `memory`.
-    pub fn new(vm: &'a Vm, memory: &'a Memory, signs: &'a Signs) -> Self {
+    /// A board without devices for `vm` with its `memory`; `registers` are pages that the
+    /// guest reads, at the places of the virtio devices.
+    pub fn new(vm: &'a Vm, memory: &'a Memory, registers: Memory, signs: &'a Signs) -> Self {
         Self {
             vm,
             memory,
+            registers,
             signs,
             port: Vec::new(),
             mmio: Vec::new(),
@@ -104,17 +109,18 @@ impl<'a> Board<'a> {
         place: &plan::Slot,
         device: Box<dyn VirtioDevice>,
     ) -> Result<(), BuildError> {
-        const QUEUE_NOTIFY: u64 = virtio_bindings::virtio_mmio::VIRTIO_MMIO_QUEUE_NOTIFY as u64;
-        let interrupt = Interrupt::new(self.interrupt(place.gsi)?);
+        let page = RegisterPage::new(self.registers.clone(), place.base);
+        let interrupt = Interrupt::new(self.interrupt(place.gsi)?, page);
         let mut transport = MmioTransport::new(device, self.memory.clone(), Arc::new(interrupt));
         let booted = self.signs.booted.clone();
         transport.on_activation(Box::new(move || booted.set()));
         let transport = Arc::new(Mutex::new(transport));
         let source = VirtioEventSource::new(transport.clone()).map_err(BuildError::Host)?;
         for (queue, doorbell) in (0..).zip(source.doorbells()) {
-            let address = place.base + QUEUE_NOTIFY;
+            let address = place.base + u64::from(VIRTIO_MMIO_QUEUE_NOTIFY);
             self.vm.wire_doorbell(doorbell, address, queue)?;
         }
+        self.swallow_acknowledgements(place.base)?;
         let registers = Range {
             base: place.base,
             size: layout::VIRTIO_MMIO_SLOT,
@@ -122,6 +128,17 @@ impl<'a> Board<'a> {
         self.mmio.push(slot(&place.name, registers, transport));
         self.add_source(source);
         Ok(())
+    }
+
+    /// Ends the usual acknowledgement of an interrupt inside of KVM: a write of USED_BUFFER
+    /// signals an eventfd that nobody waits for, instead of leaving the guest.
+    ///
+    /// The bit stays set, so the next interrupt finds it as it should be (decision 0008).
+    fn swallow_acknowledgements(&self, base: u64) -> Result<(), BuildError> {
+        // KVM keeps the event alive for as long as it is wired.
+        let event = EventFd::new(EFD_NONBLOCK).map_err(BuildError::Host)?;
+        let address = base + u64::from(VIRTIO_MMIO_INTERRUPT_ACK);
+        Ok(self.vm.wire_doorbell(&event, address, USED_BUFFER)?)
     }
 
     /// Adds a source of events that has no place on a bus.

@@ -69,10 +69,12 @@ impl Machine {
     ) -> Result<Self, BuildError> {
         let kvm = Kvm::open(&config.kvm)?;
         let memory = memory::allocate(config.memory.bytes())?;
-        let vm = create_vm(&kvm, &memory, plan)?;
+        let registers = memory::register_pages(plan.virtio.len())?;
+        let vm = create_vm(&kvm, &memory, &registers, plan)?;
         timeline.mark("vmm: memory and virtual machine");
         let signs = Signs::new(timeline.clone()).map_err(BuildError::Host)?;
-        let (devices, button) = attach_devices(&vm, &memory, config, plan, &signs)?;
+        let board = Board::new(&vm, &memory, registers, &signs);
+        let (devices, button) = attach_devices(board, config, plan, &signs)?;
         timeline.mark("vmm: devices");
         let kernel = load(&memory, config, plan)?;
         timeline.mark("vmm: kernel in memory");
@@ -95,9 +97,10 @@ impl Machine {
 }
 
 /// A kernel without ACPI may want the old timer; any other finds a better one.
-fn create_vm(kvm: &Kvm, memory: &Memory, plan: &Plan) -> Result<Vm, KvmError> {
+fn create_vm(kvm: &Kvm, memory: &Memory, registers: &Memory, plan: &Plan) -> Result<Vm, KvmError> {
     let mut vm = kvm.create_vm()?;
     vm.add_ram(memory)?;
+    vm.add_readonly(registers)?;
     vm.create_interrupt_controllers()?;
     if !plan.acpi {
         vm.create_interval_timer()?;
@@ -106,13 +109,11 @@ fn create_vm(kvm: &Kvm, memory: &Memory, plan: &Plan) -> Result<Vm, KvmError> {
 }
 
 fn attach_devices(
-    vm: &Vm,
-    memory: &Memory,
+    mut board: Board<'_>,
     config: &MachineConfig,
     plan: &Plan,
     signs: &Signs,
 ) -> Result<(Attached, PowerButton), BuildError> {
-    let mut board = Board::new(vm, memory, signs);
     board.attach_chipset();
     let button = board.attach_power_button()?;
     if plan.serial {

@@ -42,8 +42,21 @@ pub fn allocate(bytes: u64) -> Result<Memory, MemoryError> {
     let regions = layout::ram(bytes)
         .into_iter()
         .map(map)
+        .inspect(|region| region.iter().for_each(|region| prefer_huge_pages(region)))
         .collect::<Result<Vec<_>, _>>()?;
     Memory::from_regions(regions).map_err(MemoryError::Join)
+}
+
+/// Maps the register pages of `count` virtio devices, at the places that they have.
+///
+/// # Errors
+/// The mapping is refused.
+pub fn register_pages(count: usize) -> Result<Memory, MemoryError> {
+    let pages = map(Range {
+        base: layout::VIRTIO_MMIO.base,
+        size: layout::VIRTIO_MMIO_SLOT * count as u64,
+    })?;
+    Memory::from_regions(vec![pages]).map_err(MemoryError::Join)
 }
 
 fn refuse_more_than_host(bytes: u64) -> Result<(), MemoryError> {
@@ -65,7 +78,6 @@ fn map(range: Range) -> Result<GuestRegionMmap, MemoryError> {
         .with_mmap_flags(libc::MAP_ANONYMOUS | libc::MAP_PRIVATE | libc::MAP_NORESERVE)
         .build()
         .map_err(|source| MemoryError::Map(range.size >> 20, source))?;
-    prefer_huge_pages(&mapping);
     let region = GuestRegionMmap::new(mapping, GuestAddress(range.base));
     Ok(region.expect("the layout ends far below the end of the address space"))
 }

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use virtio_bindings::virtio_mmio::VIRTIO_MMIO_INTERRUPT_STATUS;
 use vmm_sys_util::eventfd::EventFd;
+
+use super::RegisterPage;
 
 /// The device used a buffer in at least one queue (virtio 1.2, 4.2.2).
 pub const USED_BUFFER: u32 = 1;
@@ -10,16 +13,22 @@ pub const USED_BUFFER: u32 = 1;
 pub const CONFIG_CHANGE: u32 = 2;
 
 /// The interrupt line of one device, shared by its queues and its transport.
+///
+/// Its status is the InterruptStatus register itself, in the page that the guest reads.
 pub struct Interrupt {
-    status: AtomicU32,
+    page: RegisterPage,
     event: EventFd,
 }
 
 impl Interrupt {
     /// An interrupt that is raised by writing `event`, an irqfd once it is wired to KVM.
-    pub fn new(event: EventFd) -> Self {
-        let status = AtomicU32::new(0);
-        Self { status, event }
+    pub fn new(event: EventFd, page: RegisterPage) -> Self {
+        Self { page, event }
+    }
+
+    /// The page of the device's registers.
+    pub fn page(&self) -> &RegisterPage {
+        &self.page
     }
 
     /// The eventfd behind the line.
@@ -29,12 +38,12 @@ impl Interrupt {
 
     /// Why the line was raised: `USED_BUFFER`, `CONFIG_CHANGE` or both.
     pub fn status(&self) -> u32 {
-        self.status.load(Ordering::SeqCst)
+        self.page.load(VIRTIO_MMIO_INTERRUPT_STATUS)
     }
 
     /// Clears `bits` of the status, as the driver acknowledges them.
     pub fn acknowledge(&self, bits: u32) {
-        self.status.fetch_and(!bits, Ordering::SeqCst);
+        self.change(|status| status.fetch_and(!bits, Ordering::SeqCst));
     }
 
     /// Tells the driver of used buffers.
@@ -48,21 +57,34 @@ impl Interrupt {
     }
 
     fn raise(&self, bits: u32) {
-        self.status.fetch_or(bits, Ordering::SeqCst);
+        self.change(|status| status.fetch_or(bits, Ordering::SeqCst));
         // An eventfd refuses a write only when its counter is full: an interrupt is
         // pending then already, which is all that was asked for.
         let _ = self.event.write(1);
+    }
+
+    fn change(&self, change: impl FnOnce(&AtomicU32) -> u32) {
+        self.page
+            .with_register(VIRTIO_MMIO_INTERRUPT_STATUS, change);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Memory;
+    use vm_memory::GuestAddress;
     use vmm_sys_util::eventfd::EFD_NONBLOCK;
+
+    fn interrupt() -> Interrupt {
+        let memory = Memory::from_ranges(&[(GuestAddress(0), RegisterPage::SIZE)]);
+        let page = RegisterPage::new(memory.unwrap(), 0);
+        Interrupt::new(EventFd::new(EFD_NONBLOCK).unwrap(), page)
+    }
 
     #[test]
     fn a_signal_sets_its_bit_and_raises_the_line() {
-        let interrupt = Interrupt::new(EventFd::new(EFD_NONBLOCK).unwrap());
+        let interrupt = interrupt();
         interrupt.signal_used_buffer();
         interrupt.signal_config_change();
         assert_eq!(interrupt.status(), USED_BUFFER | CONFIG_CHANGE);
@@ -71,7 +93,7 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_clears_only_its_bits() {
-        let interrupt = Interrupt::new(EventFd::new(EFD_NONBLOCK).unwrap());
+        let interrupt = interrupt();
         interrupt.signal_used_buffer();
         interrupt.signal_config_change();
         interrupt.acknowledge(USED_BUFFER);

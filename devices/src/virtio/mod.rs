@@ -17,5 +17,5 @@ pub use console::Console;
 pub use device::{Activation, HostFd, Progress, VirtioDevice};
 pub use event_source::VirtioEventSource;
 pub use interrupt::Interrupt;
-pub use transport::MmioTransport;
+pub use transport::{MmioTransport, RegisterPage};
 pub use virtqueue::{Chain, RingError, Virtqueue};

@@ -1,7 +1,7 @@
 //! The virtio-mmio register page, version 2 (virtio 1.2, 4.2.2).
 //!
-//! Reading a register has no side effect, so the whole page can be published in memory
-//! that the guest reads without an exit ([`MmioTransport::publish`]).
+//! What the registers hold is also kept in a [`RegisterPage`], where the guest may read it
+//! without an exit.
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -24,6 +24,22 @@ const VERSION: u32 = 2;
 const VENDOR: u32 = 0x004d_4d56;
 /// Where the device's own configuration begins.
 const CONFIG: u64 = VIRTIO_MMIO_CONFIG as u64;
+/// The most bytes that a device's own configuration has.
+const CONFIG_SIZE: usize = 0x100;
+/// What a driver may read; the configuration's generation comes last.
+const READABLE: [u32; 11] = [
+    VIRTIO_MMIO_MAGIC_VALUE,
+    VIRTIO_MMIO_VERSION,
+    VIRTIO_MMIO_DEVICE_ID,
+    VIRTIO_MMIO_VENDOR_ID,
+    VIRTIO_MMIO_DEVICE_FEATURES,
+    VIRTIO_MMIO_QUEUE_NUM_MAX,
+    VIRTIO_MMIO_QUEUE_READY,
+    VIRTIO_MMIO_STATUS,
+    VIRTIO_MMIO_SHM_LEN_LOW,
+    VIRTIO_MMIO_SHM_LEN_HIGH,
+    VIRTIO_MMIO_CONFIG_GENERATION,
+];
 const RING_FEATURES: u64 =
     (1 << VIRTIO_F_VERSION_1) | (1 << VIRTIO_RING_F_INDIRECT_DESC) | (1 << VIRTIO_RING_F_EVENT_IDX);
 
@@ -45,7 +61,7 @@ impl MmioTransport {
     /// Puts `device` behind registers; its queues will lie in `memory`.
     pub fn new(device: Box<dyn VirtioDevice>, memory: Memory, interrupt: Arc<Interrupt>) -> Self {
         let queues = device.queue_max_sizes();
-        Self {
+        let transport = Self {
             negotiation: Negotiation::new(device.features() | RING_FEATURES),
             queues: queues.iter().copied().map(QueueConfig::new).collect(),
             device,
@@ -56,7 +72,9 @@ impl MmioTransport {
             selected_driver_features: 0,
             broken: Arc::default(),
             activated: None,
-        }
+        };
+        transport.publish();
+        transport
     }
 
     /// Calls `listener` whenever a driver has taken the device.
@@ -93,7 +111,11 @@ impl MmioTransport {
         if !self.negotiation.is_active() {
             return Progress::Done;
         }
+        let before = self.device.config_generation();
         let result = self.device.host_event(fd);
+        if self.device.config_generation() != before {
+            self.publish();
+        }
         self.break_on_error(result)
     }
 
@@ -114,7 +136,24 @@ impl MmioTransport {
         );
         self.broken.store(true, Ordering::Relaxed);
         self.negotiation.set_needs_reset();
+        self.publish();
         self.interrupt.signal_config_change();
+    }
+
+    /// Stores into the page what a read of each register would answer now.
+    ///
+    /// InterruptStatus lives there alone. The configuration comes before its generation:
+    /// a driver that reads in between sees the old generation twice, and is told by the
+    /// interrupt that follows to read anew.
+    fn publish(&self) {
+        let page = self.interrupt.page();
+        let mut config = [0; CONFIG_SIZE];
+        self.device.read_config(0, &mut config);
+        page.store(CONFIG, &config);
+        for register in READABLE {
+            let value = self.register(register.into());
+            page.store(register.into(), &value.to_le_bytes());
+        }
     }
 
     /// The value of the register at `offset`, which lies below the configuration space.
@@ -148,11 +187,12 @@ impl MmioTransport {
                 self.negotiation.choose_features(select, value);
             }
             VIRTIO_MMIO_QUEUE_SEL => self.selected_queue = value,
-            VIRTIO_MMIO_QUEUE_NOTIFY => self.kick(value),
-            VIRTIO_MMIO_INTERRUPT_ACK => self.interrupt.acknowledge(value),
+            VIRTIO_MMIO_QUEUE_NOTIFY => return self.kick(value),
+            VIRTIO_MMIO_INTERRUPT_ACK => return self.interrupt.acknowledge(value),
             VIRTIO_MMIO_STATUS => self.write_status(value),
             other => self.configure_queue(other, value),
         }
+        self.publish();
     }
 
     fn configure_queue(&mut self, register: u32, value: u32) {
@@ -275,7 +315,10 @@ impl BusDevice for MmioTransport {
 
     fn write(&mut self, offset: u64, data: &[u8]) {
         match offset.checked_sub(CONFIG) {
-            Some(offset) => self.device.write_config(offset, data),
+            Some(offset) => {
+                self.device.write_config(offset, data);
+                self.publish();
+            }
             None => {
                 if let Ok(data) = <[u8; 4]>::try_from(data) {
                     self.set_register(offset, u32::from_le_bytes(data));

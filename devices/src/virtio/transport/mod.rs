@@ -3,5 +3,7 @@
 pub mod mmio;
 pub(crate) mod negotiation;
 mod queue_config;
+mod register_page;
 
 pub use mmio::MmioTransport;
+pub use register_page::RegisterPage;
