@@ -188,3 +188,61 @@ fn add(watch: &OwnedFd, file: &impl AsFd, interest: EventFlags) -> io::Result<()
     let data = EventData::new_u64(0);
     Ok(epoll::add(watch, file, data, interest | EventFlags::ET)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vmm_sys_util::tempdir::TempDir;
+
+    fn folder() -> (PathBuf, TempDir) {
+        let folder = TempDir::new().unwrap();
+        (folder.as_path().join("socket"), folder)
+    }
+
+    #[test]
+    fn a_file_at_the_path_is_not_replaced() {
+        let (path, _folder) = folder();
+        fs::write(&path, "precious").unwrap();
+        assert!(matches!(Socket::bind(&path), Err(SocketError::Occupied(_))));
+        assert_eq!(fs::read_to_string(path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_socket_that_nobody_listens_at_is_replaced() {
+        let (path, _folder) = folder();
+        drop(UnixListener::bind(&path).unwrap());
+        let _socket = Socket::bind(&path).unwrap();
+        assert!(UnixStream::connect(path).is_ok());
+    }
+
+    #[test]
+    fn a_socket_that_somebody_listens_at_is_refused_and_still_works() {
+        let (path, _folder) = folder();
+        let _other = Socket::bind(&path).unwrap();
+        assert!(matches!(Socket::bind(&path), Err(SocketError::InUse(_))));
+        assert!(UnixStream::connect(path).is_ok());
+    }
+
+    #[test]
+    fn the_socket_goes_with_its_endpoint() {
+        let (path, _folder) = folder();
+        drop(Socket::bind(&path).unwrap());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_another_has_put_there_stays() {
+        let (path, _folder) = folder();
+        let socket = Socket::bind(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "theirs").unwrap();
+        drop(socket);
+        assert_eq!(fs::read_to_string(path).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told() {
+        let error = Socket::bind(Path::new("/nowhere/socket")).err().unwrap();
+        assert_eq!(error.to_string(), "cannot listen at /nowhere/socket");
+    }
+}
