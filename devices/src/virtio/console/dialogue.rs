@@ -40,6 +40,8 @@ fn append_details(bytes: &mut Vec<u8>, kind: u16, port: &ActivePort) {
         event::RESIZE => {
             let size = port.size();
             let (columns, rows) = size.map_or((0, 0), |size| (size.columns, size.rows));
+            // Linux took them for each other before its commit 5326ab737a47 (6.15, and
+            // what followed in its stable series).
             bytes.extend(columns.to_le_bytes());
             bytes.extend(rows.to_le_bytes());
         }
