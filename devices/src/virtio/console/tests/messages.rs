@@ -186,7 +186,7 @@ fn input_waits_until_the_guest_opens_the_port() {
     let mut client = UnixStream::connect(&path).unwrap();
     client.write_all(b"patience").unwrap();
     let address = guest.alloc(100);
-    let buffer = crate::driver::Buffer::writable(address, 100);
+    let buffer = Buffer::writable(address, 100);
     guest.ring(AGENT_RECEIVE).add(&[buffer]);
     guest.kick(AGENT_RECEIVE);
     guest.serve_host_files(Duration::ZERO);
