@@ -297,6 +297,24 @@ fn chains_outside_of_memory_or_of_the_wrong_kind_are_returned_empty() {
 }
 
 #[test]
+fn a_regular_file_is_read_though_nothing_watches_it() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.as_path().join("script");
+    std::fs::write(&path, megabyte()).unwrap();
+    let input = HostInput::new(std::fs::File::open(path).unwrap().into());
+    let output = HostOutput::new(io::pipe().unwrap().1.into());
+    let mut guest = guest(console(Stdio::new(input, output, None)));
+    let buffer = Buffer::writable(guest.alloc(8192), 8192);
+    let mut count = 0;
+    while count < MEGABYTE {
+        guest.ring(RECEIVE).add(&[buffer]);
+        guest.kick(RECEIVE);
+        count += guest.ring(RECEIVE).collect().unwrap().len as usize;
+    }
+    assert_eq!(count, MEGABYTE);
+}
+
+#[test]
 fn a_chain_of_many_buffers_is_one_text() {
     let (endpoint, _keyboard, mut screen) = pipes();
     let mut guest = guest(console(endpoint));
