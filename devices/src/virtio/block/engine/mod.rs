@@ -3,6 +3,7 @@
 //! An engine knows files and guest memory, but no request and no queue.
 
 mod blocking;
+mod page_cache;
 mod uring;
 
 use std::fs::File;

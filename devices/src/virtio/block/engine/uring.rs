@@ -1,7 +1,7 @@
 //! Jobs done by the kernel, many at a time: io_uring.
 //!
-//! A read of what the page cache holds is done at once, without the ring; the ring is for
-//! what takes time.
+//! What the page cache can do at once does not enter the ring; the ring is for what takes
+//! time.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -11,20 +11,21 @@ use std::sync::Arc;
 
 use io_uring::squeue::Entry;
 use io_uring::{IoUring, opcode, types};
-use rustix::fs::{FallocateFlags, OFlags};
+use rustix::fs::FallocateFlags;
 use vmm_sys_util::eventfd::EventFd;
 
+use super::page_cache::PageCache;
 use super::{Action, DEPTH, Engine, Finished, Job, PUNCH_HOLE, Step, write_flags, zero_flags};
 
-/// The kernel's threads for what it cannot do without waiting (writes to the page cache,
-/// flushes), for files and for the rest.
+/// The most threads that the kernel makes for what it cannot do without waiting (flushes,
+/// durable writes), for files and for the rest.
 const WORKERS: [u32; 2] = [2, 2];
 
 /// An engine on an io_uring of its own.
 pub struct Uring<T> {
     ring: IoUring,
     file: Arc<File>,
-    try_cache: bool,
+    cache: PageCache,
     /// The jobs that the kernel may be working on; they stay until it says that it is not.
     jobs: Vec<Option<Job<T>>>,
     free: Vec<u16>,
@@ -41,33 +42,14 @@ impl<T: Send> Uring<T> {
         ring.submitter().register_eventfd(event.as_raw_fd())?;
         // Linux before 5.15 has no limit to set; it has threads enough, then.
         let _ = ring.submitter().register_iowq_max_workers(&mut { WORKERS });
-        let is_direct = rustix::fs::fcntl_getfl(&file)?.contains(OFlags::DIRECT);
         Ok(Self {
             ring,
+            cache: PageCache::new(file.clone()),
             file,
-            try_cache: !is_direct,
             jobs: (0..DEPTH).map(|_| None).collect(),
             free: (0..DEPTH).collect(),
             finished: VecDeque::new(),
         })
-    }
-
-    /// Reads from the page cache as far as it has the data; true if that was all.
-    fn read_from_cache(&mut self, job: &mut Job<T>) -> bool {
-        if !self.try_cache || job.action != Action::Read {
-            return false;
-        }
-        let result = job
-            .buffers
-            .read_from(&self.file, job.offset, libc::RWF_NOWAIT);
-        match result {
-            Ok(count) if count > 0 => matches!(job.advance(count), Step::Done(_)),
-            Ok(_) => false,
-            Err(error) => {
-                self.try_cache = error.raw_os_error() != Some(libc::EOPNOTSUPP);
-                false
-            }
-        }
     }
 
     fn push(&mut self, job: Job<T>) {
@@ -156,10 +138,10 @@ impl<T: Send> Engine<T> for Uring<T> {
     }
 
     fn start(&mut self, mut job: Job<T>) {
-        if self.read_from_cache(&mut job) {
-            self.finished.push_back((job, Ok(())));
-        } else {
-            self.push(job);
+        let count = self.cache.transfer(&job);
+        match job.advance(count) {
+            Step::Done(result) if count > 0 => self.finished.push_back((job, result)),
+            _ => self.push(job),
         }
     }
 
