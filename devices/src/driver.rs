@@ -219,7 +219,12 @@ impl Driver {
 
     /// The ring of queue `index`.
     pub fn ring(&mut self, index: usize) -> &mut Ring {
-        self.rings[index].as_mut().expect("the queue is set up")
+        self.try_ring(index).expect("the queue is set up")
+    }
+
+    /// The ring of queue `index`, if it is set up.
+    pub fn try_ring(&mut self, index: usize) -> Option<&mut Ring> {
+        self.rings.get_mut(index)?.as_mut()
     }
 
     /// Kicks queue `index`, whether the device asks for it or not.
