@@ -39,6 +39,7 @@ Exit status:
     version = VERSION,
     after_help = EXIT_STATUS,
     args_conflicts_with_subcommands = true,
+    args_override_self = true,
     disable_help_subcommand = true,
 )]
 pub struct Cli {

@@ -1,6 +1,5 @@
 //! The kernels and root file systems that `scripts/test` has prepared.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -46,11 +45,4 @@ pub fn busybox_root() -> PathBuf {
 /// A folder of a test's own, gone with it.
 pub fn scratch() -> TempDir {
     tempfile::tempdir().expect("cannot make a folder for a test's files")
-}
-
-/// A private copy of the small root.
-pub fn busybox_copy(folder: &TempDir) -> PathBuf {
-    let copy = folder.path().join("root.img");
-    fs::copy(busybox_root(), &copy).expect("cannot copy the root image");
-    copy
 }

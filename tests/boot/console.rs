@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use crate::assets::*;
-use crate::guest::{Guest, vmm};
+use crate::guest::{Guest, vmm, words};
 
 fn busybox() -> Command {
     let mut command = vmm(&vmlinux());
@@ -18,8 +18,10 @@ fn busybox() -> Command {
 
 #[test]
 fn a_command_can_be_piped_in() {
-    let mut guest = Guest::start(&mut busybox());
-    guest.send("echo piped $((6*7)); poweroff\n").close_input();
+    let mut guest = Guest::start(words(&mut busybox(), "init=/bin/sh"));
+    guest
+        .send("echo piped $((6*7)); poweroff -f\n")
+        .close_input();
     let ended = guest.wait();
     ended.expect_status(0);
     assert!(ended.output.contains("piped 42"));
@@ -27,7 +29,7 @@ fn a_command_can_be_piped_in() {
 
 #[test]
 fn ten_megabytes_pass_the_console_unharmed() {
-    let mut guest = Guest::start(&mut busybox());
+    let mut guest = Guest::boot(&mut busybox());
     guest
         .run("stty -opost; echo begin; yes 0123456789abcde | head -c 10485760; echo end; poweroff");
     guest.expect("begin\n");
@@ -45,7 +47,7 @@ fn a_file_takes_the_output() {
     let file = folder.path().join("console.log");
     let target = format!("file={}", file.display());
     let mut command = busybox();
-    command.args(["--console", &target, "--cmdline", "init=/bin/uname -- -s"]);
+    words(&mut command, "init=/bin/uname -- -s").args(["--console", &target]);
     Guest::start(&mut command).wait().expect_status(10);
     assert!(std::fs::read_to_string(file).unwrap().contains("Linux"));
 }
@@ -56,7 +58,7 @@ fn a_socket_has_one_client_after_another() {
     let path = folder.path().join("console.sock");
     let target = format!("socket={}", path.display());
     let guest = Guest::start(busybox().args(["--console", &target]));
-    for line in ["echo one $((1+1))\n", "poweroff\n"] {
+    for line in ["root\necho one $((1+1))\n", "poweroff\n"] {
         let mut client = connect(&path);
         client.write_all(line.as_bytes()).unwrap();
         let mut reader = BufReader::new(client);

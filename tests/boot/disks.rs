@@ -27,7 +27,7 @@ fn with_disks(disks: &[String]) -> Command {
 }
 
 fn run(command: &mut Command, lines: &[&str]) -> String {
-    let mut guest = Guest::start(command);
+    let mut guest = Guest::boot(command);
     for line in lines {
         guest.run(line);
     }
@@ -110,7 +110,7 @@ fn allocated(path: &Path) -> u64 {
 fn a_second_vm_cannot_have_a_disk_that_is_written() {
     let folder = scratch();
     let data = [disk(&folder, "data.img", 8)];
-    let mut first = Guest::start(&mut with_disks(&data));
+    let mut first = Guest::boot(&mut with_disks(&data));
     first.expect("# ");
     let second = Guest::start(&mut with_disks(&data)).wait();
     second.expect_status(1);
@@ -126,7 +126,7 @@ fn after_kill_9_a_synced_file_is_there_and_the_file_system_clean() {
     let folder = scratch();
     let data = [disk(&folder, "data.img", 64)];
     mkfs(&data[0]);
-    let mut guest = Guest::start(&mut with_disks(&data));
+    let mut guest = Guest::boot(&mut with_disks(&data));
     guest.run("mount -t ext4 /dev/vdb /mnt && echo kept > /mnt/kept && sync");
     guest.run("(while :; do date >> /mnt/log; done) &");
     guest.run("sleep 1; echo writing");

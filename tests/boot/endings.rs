@@ -1,7 +1,7 @@
 //! Every way in which a machine ends, by its exit status and its sentence.
 
 use crate::assets::*;
-use crate::guest::{Guest, vmm};
+use crate::guest::{Guest, vmm, words};
 
 fn busybox() -> std::process::Command {
     let mut command = vmm(&vmlinux());
@@ -14,22 +14,23 @@ fn busybox() -> std::process::Command {
 
 #[test]
 fn a_reboot_exits_with_status_0() {
-    let mut guest = Guest::start(&mut busybox());
+    let mut guest = Guest::boot(&mut busybox());
     guest.run("reboot");
     guest.wait().expect_status(0);
 }
 
 #[test]
 fn a_reboot_restarts_where_it_is_told_to() {
-    let mut guest = Guest::start(busybox().args(["--on-reboot", "restart"]));
+    let mut guest = Guest::boot(busybox().args(["--on-reboot", "restart"]));
     guest.run("echo first; reboot").expect("first\r");
+    guest.expect("login: ").send("root\n");
     guest.run("echo second; poweroff").expect("second\r");
     guest.wait().expect_status(0);
 }
 
 #[test]
 fn a_panic_is_told_with_its_reason() {
-    let mut guest = Guest::start(&mut busybox());
+    let mut guest = Guest::boot(&mut busybox());
     guest.run("echo c > /proc/sysrq-trigger");
     let ended = guest.wait();
     ended.expect_status(10);
@@ -53,7 +54,7 @@ fn a_kernel_without_a_root_panics_and_is_told() {
 
 #[test]
 fn sigterm_presses_the_power_button() {
-    let mut guest = Guest::start(&mut busybox());
+    let mut guest = Guest::boot(&mut busybox());
     guest
         .run("echo ready")
         .expect("ready\r")
@@ -63,8 +64,8 @@ fn sigterm_presses_the_power_button() {
 
 #[test]
 fn a_guest_that_ignores_the_button_is_stopped_after_the_grace_time() {
-    let command = &mut busybox();
-    let mut guest = Guest::start(command.args(["--grace", "1", "--cmdline", "init=/bin/sh"]));
+    let mut command = busybox();
+    let mut guest = Guest::start(words(&mut command, "init=/bin/sh").args(["--grace", "1"]));
     guest.expect("# ").signal(libc::SIGTERM);
     let ended = guest.wait();
     ended.expect_status(128 + libc::SIGTERM);
@@ -73,7 +74,8 @@ fn a_guest_that_ignores_the_button_is_stopped_after_the_grace_time() {
 
 #[test]
 fn a_second_signal_does_not_wait() {
-    let mut guest = Guest::start(busybox().args(["--grace", "1000", "--cmdline", "init=/bin/sh"]));
+    let mut command = busybox();
+    let mut guest = Guest::start(words(&mut command, "init=/bin/sh").args(["--grace", "1000"]));
     guest
         .expect("# ")
         .signal(libc::SIGTERM)
@@ -84,19 +86,14 @@ fn a_second_signal_does_not_wait() {
 #[test]
 fn a_guest_that_hangs_before_its_drivers_is_told() {
     let mut command = busybox();
-    command.args([
-        "--boot-timeout",
-        "3",
-        "--cmdline",
-        "initcall_blacklist=virtio_mmio_init",
-    ]);
-    let ended = Guest::start(command.args(["--cmdline", "panic=0"])).wait();
+    words(&mut command, "initcall_blacklist=virtio_mmio_init panic=0");
+    let ended = Guest::start(command.args(["--boot-timeout", "3"])).wait();
     ended.expect_status(13);
 }
 
 #[test]
 fn statistics_name_devices_and_registers() {
-    let mut guest = Guest::start(busybox().arg("--stats"));
+    let mut guest = Guest::boot(busybox().arg("--stats"));
     guest.run("poweroff");
     let ended = guest.wait();
     ended.expect_status(0);
@@ -108,7 +105,7 @@ fn statistics_name_devices_and_registers() {
 fn the_timeline_ends_with_the_guest() {
     let folder = scratch();
     let file = folder.path().join("timeline.json");
-    let mut guest = Guest::start(busybox().arg("--timeline").arg(&file));
+    let mut guest = Guest::boot(busybox().arg("--timeline").arg(&file));
     guest.run("poweroff");
     guest.wait().expect_status(0);
     let timeline = std::fs::read_to_string(file).unwrap();

@@ -33,11 +33,19 @@ pub struct Ended {
     pub errors: String,
 }
 
-/// The command line of a guest with our small kernel.
+/// The command line of a guest with `kernel`.
 pub fn vmm(kernel: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vmm"));
     command.arg("--kernel").arg(kernel);
+    words(&mut command, "");
     command
+}
+
+/// Gives the kernel `more` words, and those that any kernel of these tests needs
+/// (`VMM_TEST_CMDLINE`).
+pub fn words<'c>(command: &'c mut Command, more: &str) -> &'c mut Command {
+    let always = std::env::var("VMM_TEST_CMDLINE").unwrap_or_default();
+    command.arg("--cmdline").arg(format!("{always} {more}"))
 }
 
 impl Guest {
@@ -57,6 +65,13 @@ impl Guest {
             seen: String::new(),
             looked_at: 0,
         }
+    }
+
+    /// Starts `command` and logs in as root.
+    pub fn boot(command: &mut Command) -> Self {
+        let mut guest = Self::start(command);
+        guest.expect("login: ").send("root\n");
+        guest
     }
 
     /// Waits until the console shows `text`, and goes on behind it.
@@ -104,11 +119,6 @@ impl Guest {
         // SAFETY: the child has not been waited for, so the ID is still its own.
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
         self
-    }
-
-    /// The process ID of vmm.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Waits for the end.

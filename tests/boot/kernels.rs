@@ -9,7 +9,7 @@ fn run_in_busybox(command: &mut std::process::Command, line: &str) -> String {
         .arg("--rootfs")
         .arg(busybox_root())
         .arg("--readonly");
-    let mut guest = Guest::start(command);
+    let mut guest = Guest::boot(command);
     guest.run(line).run("poweroff");
     let ended = guest.wait();
     ended.expect_status(0);
@@ -44,7 +44,7 @@ fn without_acpi_the_command_line_tells_of_the_devices() {
         .arg("--rootfs")
         .arg(busybox_root())
         .arg("--readonly");
-    let mut guest = Guest::start(&mut command);
+    let mut guest = Guest::boot(&mut command);
     guest.run("echo up $((6*7))").expect("up 42").run("reboot");
     guest.wait().expect_status(0);
 }
@@ -57,8 +57,7 @@ fn debian_s_kernel_boots_debian_to_its_login() {
     let mut command = vmm(&debian_kernel());
     command.arg("--initrd").arg(debian_initrd());
     command.arg("--rootfs").arg(root);
-    let mut guest = Guest::start(&mut command);
-    guest.expect("login:").send("root\n");
+    let mut guest = Guest::boot(&mut command);
     guest.run("uname -r").expect("cloud-amd64");
     guest.run("poweroff");
     guest.wait().expect_status(0);
