@@ -123,3 +123,64 @@ fn part_count(parts: &[iovec]) -> c_int {
 fn file_offset(offset: u64) -> io::Result<off_t> {
     off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use vm_memory::{Bytes, GuestAddress};
+    use vmm_sys_util::tempfile::TempFile;
+
+    use super::*;
+
+    fn segment(address: u64, len: u32) -> Segment {
+        Segment {
+            address: GuestAddress(address),
+            len,
+        }
+    }
+
+    fn memory() -> Arc<Memory> {
+        // Two regions side by side: a segment may lie in both.
+        let ranges = [(GuestAddress(0), 4096), (GuestAddress(4096), 4096)];
+        let memory = Memory::from_ranges(&ranges).unwrap();
+        memory.write_slice(b"0123456789", GuestAddress(0)).unwrap();
+        memory.write_slice(b"abcdef", GuestAddress(4093)).unwrap();
+        Arc::new(memory)
+    }
+
+    #[test]
+    fn what_was_transferred_is_left_out_of_the_rest() {
+        let segments = [segment(0, 4), segment(4093, 6)];
+        let mut buffers = GuestBuffers::new(&memory(), &segments).unwrap();
+        let mut file = TempFile::new().unwrap().into_file();
+        for count in [1, 4, 4] {
+            buffers.write_to(&file, 0, 0).unwrap();
+            buffers.advance(count);
+        }
+        assert_eq!(buffers.write_to(&file, 0, 0).unwrap(), 1);
+        let mut written = String::new();
+        io::Seek::rewind(&mut file).unwrap();
+        io::Read::read_to_string(&mut file, &mut written).unwrap();
+        // The whole, then 9 bytes, then 5, then the last over what was there before.
+        assert_eq!(written, "fcdefcdeff");
+        buffers.advance(1);
+        assert!(buffers.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_in_memory_is_no_buffer() {
+        for out in [segment(8190, 3), segment(u64::MAX, 2), segment(1 << 40, 1)] {
+            assert!(GuestBuffers::new(&memory(), &[segment(0, 1), out]).is_none());
+        }
+    }
+
+    #[test]
+    fn one_odd_address_or_length_spoils_the_alignment() {
+        let aligned = |segments: [Segment; 2]| {
+            let buffers = GuestBuffers::new(&memory(), &segments).unwrap();
+            buffers.are_aligned(512)
+        };
+        assert!(aligned([segment(0, 512), segment(1024, 1024)]));
+        assert!(!aligned([segment(0, 512), segment(1025, 512)]));
+        assert!(!aligned([segment(0, 511), segment(1024, 512)]));
+    }
+}
