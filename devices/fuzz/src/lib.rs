@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use devices::Memory;
 use devices::driver::Driver;
 use devices::virtio::block::{Block, BlockOptions};
+use devices::virtio::console::Loopback;
 use devices::virtio::rng::Rng;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
@@ -24,6 +25,8 @@ pub enum Device {
     Rng,
     /// A disk in memory.
     Block,
+    /// A console whose output is its input.
+    Console,
 }
 
 impl Device {
@@ -33,6 +36,7 @@ impl Device {
         match self {
             Self::Rng => Driver::with_memory(Rng::default(), memory),
             Self::Block => Driver::with_memory(disk().0, memory),
+            Self::Console => Driver::with_memory(Loopback::console(), memory),
         }
     }
 }
