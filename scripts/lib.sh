@@ -149,3 +149,20 @@ pack_tree() {
     find . | sort | cpio --quiet --reproducible -o -H newc -R 0:0
     cd "$OLDPWD" || exit
 }
+
+# vmm: prints the path of the binary that users get, built first.
+vmm() {
+    (cd "$project" && cargo build --release --quiet) >&2
+    echo "$project/target/x86_64-unknown-linux-gnu/release/vmm"
+}
+
+# where_linux_boots COMMAND…: runs it here where KVM runs stock kernels, else in a nested host that does.
+where_linux_boots() {
+    if "$(vmm)" doctor >/dev/null 2>&1; then
+        say "booting on this machine's KVM"
+        "$@"
+    else
+        say "this machine's KVM boots no stock kernel: booting in a nested host, which emulates one"
+        "$project/scripts/kvm-host" --memory 8192 "$@"
+    fi
+}
