@@ -54,8 +54,9 @@ fn create_timer() -> io::Result<libc::timer_t> {
     let mut event: libc::sigevent = unsafe { zeroed() };
     event.sigev_notify = libc::SIGEV_THREAD_ID;
     event.sigev_signo = KICK_SIGNAL;
-    // SAFETY: the call has no arguments and cannot fail.
-    event.sigev_notify_thread_id = unsafe { libc::gettid() };
+    // Not `libc::gettid`: the standard library names it weakly, so that in a static binary
+    // the linker takes it for missing and leaves null in its place.
+    event.sigev_notify_thread_id = rustix::thread::gettid().as_raw_nonzero().get();
     let mut timer = MaybeUninit::uninit();
     let clock = libc::CLOCK_MONOTONIC;
     // SAFETY: both pointers are to values of this function's.
