@@ -1,7 +1,7 @@
 //! A virtual machine monitor on KVM: the map, in layer order (tests/layering.rs holds it).
 //!
-//! - [`signals`], [`timeline`], [`chain`]: signals as events; what took how long; an error
-//!   as the user reads it
+//! - [`signals`], [`timeline`], [`output`], [`chain`]: signals as events; what took how
+//!   long; what is printed; an error as the user reads it
 //! - [`config`]: what was typed becomes what is meant
 //! - [`memory`]: guest memory, and every fixed guest-physical address
 //! - [`terminal`]: raw mode, and the keys that are ours
@@ -24,6 +24,7 @@ pub mod doctor;
 pub mod hypervisor;
 pub mod machine;
 pub mod memory;
+pub mod output;
 pub mod signals;
 pub mod terminal;
 pub mod timeline;

@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match vmm::commands::run(cli) {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("vmm: {}", vmm::chain(error.as_ref()));
+            vmm::output::say(format_args!("vmm: {}", vmm::chain(error.as_ref())));
             ExitCode::FAILURE
         }
     }

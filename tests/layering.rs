@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use the layers above its own line.
 const LAYERS: [&[&str]; 9] = [
-    &["chain", "signals", "timeline"],
+    &["chain", "output", "signals", "timeline"],
     &["config", "memory", "terminal"],
     &["hypervisor"],
     &["arch"],

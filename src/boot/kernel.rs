@@ -28,13 +28,13 @@ pub enum KernelError {
     BzImage(#[from] BzImageError),
     /// The payload cannot be unpacked.
     #[error("cannot unpack its {0} payload: the file is damaged")]
-    Unpack(&'static str, #[source] io::Error),
+    Unpack(&'static str),
     /// It is for another processor.
     #[error("it is for {0}, not x86-64")]
     Architecture(String),
     /// The ELF cannot be loaded.
     #[error("the ELF file is damaged or does not fit: use a whole file, or a larger --memory")]
-    Elf(#[source] linux_loader::loader::Error),
+    Elf,
     /// The kernel with its zeroed data is larger than memory.
     #[error("it needs memory up to {need} MiB, the guest has {have} MiB: use a larger --memory")]
     TooLarge {
@@ -105,7 +105,7 @@ where
 {
     refuse_other_architectures(file)?;
     let high_ram = Some(GuestAddress(0));
-    let loaded = Elf::load(memory, None, file, high_ram).map_err(KernelError::Elf)?;
+    let loaded = Elf::load(memory, None, file, high_ram).map_err(not_loaded)?;
     Ok(Kernel {
         entry: choose_entry(&loaded, protocol)?,
         end: loaded.kernel_end,
@@ -132,6 +132,12 @@ fn refuse_other_architectures<F: Read + Seek>(file: &mut F) -> Result<(), Kernel
         (other, _) => format!("ELF machine {other}"),
     };
     Err(KernelError::Architecture(name))
+}
+
+/// The loader names the step that failed, not what helps; the user is told the latter.
+fn not_loaded(error: linux_loader::loader::Error) -> KernelError {
+    log::debug!("{error}");
+    KernelError::Elf
 }
 
 /// The 64-bit entry of Linux is a physical address inside of what was loaded; the entry of
@@ -174,7 +180,7 @@ fn load_payload(
     let name = compression.name();
     let elf = compression
         .unpack(image.payload)
-        .map_err(|source| KernelError::Unpack(name, source))?;
+        .map_err(|_| KernelError::Unpack(name))?;
     let kernel = load_elf(memory, &mut Cursor::new(elf.as_slice()), protocol)?;
     Ok(Kernel {
         description: format!("bzImage, {name} payload unpacked on the host"),

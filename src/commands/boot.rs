@@ -10,6 +10,7 @@ use crate::cli::Boot;
 use crate::config::{ConsoleTarget, MachineConfig, OnReboot, SerialTarget};
 use crate::hypervisor::KICK_SIGNAL;
 use crate::machine::{Ended, Machine, Plan, Stop};
+use crate::output::say;
 use crate::signals;
 use crate::terminal::raw::RawMode;
 use crate::timeline::Timeline;
@@ -83,7 +84,7 @@ fn report_error(path: &Path, source: std::io::Error) -> ReportError {
 fn tell(stop: &Stop) -> ExitCode {
     match stop {
         Stop::PowerOff | Stop::Reboot | Stop::Escape => {}
-        failure => eprintln!("vmm: {failure}"),
+        failure => say(format_args!("vmm: {failure}")),
     }
     ExitCode::from(stop.exit_status())
 }

@@ -10,6 +10,7 @@ use super::Failure;
 use crate::config::MachineConfig;
 use crate::machine::Plan;
 use crate::machine::plan::Device;
+use crate::output;
 
 /// The machine as it is printed.
 #[derive(Serialize)]
@@ -36,9 +37,9 @@ pub(super) fn run(config: &MachineConfig, plan: &Plan, json: bool) -> Result<Exi
         plan,
     };
     if json {
-        println!("{}", serde_json::to_string_pretty(&description)?);
+        output::print(serde_json::to_string_pretty(&description)? + "\n")?;
     } else {
-        print!("{description}");
+        output::print(description)?;
     }
     Ok(ExitCode::SUCCESS)
 }

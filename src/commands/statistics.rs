@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::hypervisor::Statistic;
 use crate::machine::Ended;
 use crate::machine::ledger::{Row, Table};
+use crate::output::say;
 
 /// What `--stats --json` prints.
 #[derive(Serialize)]
@@ -25,20 +26,20 @@ pub(super) fn print(ended: &Ended, json: bool) {
             .map(|one| (one.name.as_str(), one.value));
         let kvm = kvm.collect();
         let report = serde_json::to_string_pretty(&Report { exits, kvm });
-        eprintln!("{}", report.expect("names and numbers are valid JSON"));
+        say(report.expect("names and numbers are valid JSON"));
         return;
     }
-    eprintln!("{}", Table(exits));
+    say(Table(exits));
     print_counters(&ended.statistics);
 }
 
 fn print_counters(statistics: &[Statistic]) {
     if statistics.is_empty() {
-        eprintln!("\nno counters of KVM's: they need Linux 5.14 or newer");
+        say("\nno counters of KVM's: they need Linux 5.14 or newer");
         return;
     }
-    eprintln!("\n    count  KVM's counter (those that are not zero)");
+    say("\n    count  KVM's counter (those that are not zero)");
     for Statistic { name, value } in statistics.iter().filter(|one| one.value > 0) {
-        eprintln!("{value:>9}  {name}");
+        say(format_args!("{value:>9}  {name}"));
     }
 }

@@ -5,10 +5,12 @@
 //! a noun of its own and leaves nothing behind; [`Report`] is their sum, and what is said of
 //! it in words or as JSON follows from it alone (`docs/doctor.md`).
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use serde::Serialize;
+
+use crate::output;
 
 pub mod bare;
 pub mod cgroup;
@@ -74,23 +76,18 @@ pub fn examine() -> Report {
 /// Standard output cannot be written.
 pub fn run(json: bool) -> io::Result<u8> {
     let report = examine();
-    match tell(&report, json) {
-        // Who reads only the first line has the answer.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        told => told?,
+    if json {
+        output::print(serde_json::to_string_pretty(&report)? + "\n")?;
+    } else {
+        output::print(Words::new(&report, has_colour()))?;
     }
     Ok(report.conclusion.exit_status)
 }
 
-fn tell(report: &Report, json: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if json {
-        serde_json::to_writer_pretty(&mut out, report)?;
-        return writeln!(out);
-    }
+/// Only a terminal has it, unless its user has not (no-color.org).
+fn has_colour() -> bool {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let colour = out.is_terminal() && !plain;
-    write!(out, "{}", Words::new(report, colour))
+    io::stdout().is_terminal() && !plain
 }
 
 /// Whether this host's KVM emulates ring 0 rather than letting hardware run it; `false`

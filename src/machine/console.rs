@@ -13,6 +13,7 @@ use super::panic_message::PanicMessage;
 use super::signs::Signs;
 use super::stop::Stop;
 use crate::config::{ConsoleTarget, SerialTarget};
+use crate::output::say;
 use crate::signals::SignalFd;
 use crate::terminal::escape;
 
@@ -60,7 +61,7 @@ fn endpoint(target: &ConsoleTarget, signs: &Signs) -> Result<Box<dyn Endpoint>, 
         }
         ConsoleTarget::Pty => {
             let pty = Pty::open().map_err(ConsoleError::Pty)?;
-            eprintln!("vmm: the console is {}", pty.path().display());
+            say(format_args!("vmm: the console is {}", pty.path().display()));
             Box::new(pty)
         }
     })
