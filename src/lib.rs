@@ -10,6 +10,7 @@
 //! - [`boot`]: a kernel file becomes bytes in memory and an entry point
 //! - [`machine`]: the virtual computer, planned, built in visible steps and run
 //! - [`doctor`]: whether a kernel will boot here, found out by tiny guests
+//! - [`diagnostics`]: what is logged, as the user reads it
 //! - [`cli`]: the command line
 //! - [`commands`]: each verb of it
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))]
@@ -20,6 +21,7 @@ mod chain;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod diagnostics;
 pub mod doctor;
 pub mod hypervisor;
 pub mod machine;

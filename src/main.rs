@@ -6,6 +6,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = vmm::cli::Cli::parse();
+    vmm::diagnostics::start();
     match vmm::commands::run(cli) {
         Ok(status) => status,
         Err(error) => {

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 9] = [
     &["hypervisor"],
     &["arch"],
     &["boot"],
-    &["machine", "doctor"],
+    &["machine", "doctor", "diagnostics"],
     &["cli"],
     &["commands"],
     &["main", "lib"],
