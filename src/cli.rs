@@ -20,6 +20,7 @@ Exit status:
    11   triple fault
    12   KVM cannot go on (`vmm doctor` tells whether it can run a stock kernel at all)
    13   --boot-timeout has passed
+   14   the guest ended with a virtio device that its driver had broken
 128+n   stopped hard by signal n, after --grace
 
 Example:

@@ -43,7 +43,7 @@ pub struct MachineConfig {
     pub acpi: bool,
     /// What a reboot does.
     pub on_reboot: OnReboot,
-    /// How long the guest may take to open its console.
+    /// How long the guest may take until a driver of its has taken a device.
     pub boot_timeout: Option<Duration>,
     /// How long the guest may take to power off after SIGTERM.
     pub grace: Duration,

@@ -79,7 +79,7 @@ pub struct Settings {
     #[arg(long, value_name = "ACTION", help_heading = "Life")]
     pub on_reboot: Option<OnReboot>,
 
-    /// Give up if the guest has not opened its console after this many seconds
+    /// Give up if no driver of the guest has taken a device after this many seconds
     #[arg(long, value_name = "SECONDS", help_heading = "Life")]
     pub boot_timeout: Option<u64>,
 

@@ -1,5 +1,6 @@
 //! Gives every device its address, its interrupt and its place in the event loop.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use devices::bus::{Bus, BusDevice, Slot};
@@ -33,7 +34,11 @@ pub struct Board<'a> {
     port: Vec<Slot>,
     mmio: Vec<Slot>,
     sources: Vec<Source>,
+    broken: Vec<BrokenFlag>,
 }
+
+/// A virtio device's name, and whether its driver has left it broken.
+pub type BrokenFlag = (String, Arc<AtomicBool>);
 
 /// All devices in their places.
 pub struct Attached {
@@ -41,6 +46,8 @@ pub struct Attached {
     pub buses: Buses,
     /// What joins them to the event loop.
     pub sources: Vec<Source>,
+    /// Which of them their drivers have broken.
+    pub broken: Vec<BrokenFlag>,
 }
 
 impl<'a> Board<'a> {
@@ -55,6 +62,7 @@ impl<'a> Board<'a> {
             port: Vec::new(),
             mmio: Vec::new(),
             sources: Vec::new(),
+            broken: Vec::new(),
         }
     }
 
@@ -114,6 +122,7 @@ impl<'a> Board<'a> {
         let mut transport = MmioTransport::new(device, self.memory.clone(), Arc::new(interrupt));
         let booted = self.signs.booted.clone();
         transport.on_activation(Box::new(move || booted.set()));
+        self.broken.push((place.name.clone(), transport.broken()));
         let transport = Arc::new(Mutex::new(transport));
         let source = VirtioEventSource::new(transport.clone()).map_err(BuildError::Host)?;
         for (queue, doorbell) in (0..).zip(source.doorbells()) {
@@ -155,6 +164,7 @@ impl<'a> Board<'a> {
                 mmio: bus(self.mmio),
             },
             sources: self.sources,
+            broken: self.broken,
         }
     }
 

@@ -91,6 +91,7 @@ impl Machine {
                 ledger: config.stats.then(SharedLedger::default),
                 memory,
             }),
+            broken: devices.broken,
             timeline: timeline.clone(),
         })
     }

@@ -21,6 +21,7 @@ pub mod stop;
 pub mod vcpu_threads;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 pub use build::BuildError;
 pub use panic_message::PanicMessage;
@@ -29,6 +30,7 @@ pub use stop::Stop;
 
 use crate::hypervisor::{Statistic, Vcpu, Vm, read_statistics};
 use crate::timeline::Timeline;
+use attach::BrokenFlag;
 use event_loop::EventLoop;
 use vcpu_threads::{Shared, VcpuThreads};
 
@@ -38,6 +40,7 @@ pub struct Machine {
     vcpus: Vec<Vcpu>,
     shared: Arc<Shared>,
     events: EventLoop,
+    broken: Vec<BrokenFlag>,
     timeline: Arc<Timeline>,
 }
 
@@ -67,7 +70,7 @@ impl Machine {
         });
         let statistics = exits.as_ref().map(|_| statistics(&self.vm, &vcpus));
         Ended {
-            stop,
+            stop: blame_broken(stop, &self.broken),
             exits,
             statistics: statistics.unwrap_or_default(),
         }
@@ -84,6 +87,17 @@ impl Ended {
     }
 }
 
+/// An end that looks like the guest's wish is none if a device of its was broken by then.
+fn blame_broken(stop: Stop, devices: &[BrokenFlag]) -> Stop {
+    let mut broken = devices
+        .iter()
+        .filter(|(_, broken)| broken.load(Ordering::Relaxed));
+    match (&stop, broken.next()) {
+        (Stop::PowerOff | Stop::Reboot, Some((name, _))) => Stop::BrokenDevice(name.clone()),
+        _ => stop,
+    }
+}
+
 /// KVM's counters of the machine, and those of its vCPUs added up.
 fn statistics(vm: &Vm, vcpus: &[Vcpu]) -> Vec<Statistic> {
     let fds = vcpus.iter().map(Vcpu::as_raw_fd).chain([vm.as_raw_fd()]);
@@ -95,4 +109,19 @@ fn statistics(vm: &Vm, vcpus: &[Vcpu]) -> Vec<Statistic> {
         }
     }
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn a_power_off_with_a_broken_disk_is_told_as_that() {
+        let disk = |broken| ("disk0".to_owned(), Arc::new(AtomicBool::new(broken)));
+        assert_eq!(blame_broken(Stop::PowerOff, &[disk(false)]), Stop::PowerOff);
+        let blamed = blame_broken(Stop::PowerOff, &[disk(false), disk(true)]);
+        assert_eq!(blamed, Stop::BrokenDevice("disk0".to_owned()));
+        assert_eq!(blame_broken(Stop::Escape, &[disk(true)]), Stop::Escape);
+    }
 }

@@ -24,8 +24,10 @@ pub enum Stop {
     Internal(InternalError, Box<Crash>),
     /// The hardware refused to enter the guest.
     FailedEntry(u64, Box<Crash>),
-    /// The guest did not open its console in time.
+    /// No driver of the guest took a device in time.
     BootTimeout,
+    /// The guest ended with this device broken by a bad ring, and not reset.
+    BrokenDevice(String),
     /// The guest did not power off within the grace time after this signal.
     Killed(i32),
     /// A thread of ours could not go on.
@@ -53,6 +55,7 @@ impl Stop {
             Self::TripleFault(_) => 11,
             Self::Internal(..) | Self::FailedEntry(..) => 12,
             Self::BootTimeout => 13,
+            Self::BrokenDevice(_) => 14,
             // As a shell tells of a command that a signal ended.
             Self::Killed(signal) => u8::try_from(128 + signal).unwrap_or(255),
         }
@@ -80,8 +83,13 @@ impl fmt::Display for Stop {
             ),
             Self::BootTimeout => write!(
                 f,
-                "the guest has not opened its console in time (--boot-timeout): \
+                "no driver of the guest has taken a device in time (--boot-timeout): \
                  look at its messages with --serial stdio --cmdline 'console=ttyS0 loglevel=7'"
+            ),
+            Self::BrokenDevice(name) => write!(
+                f,
+                "the guest's driver broke the rings of {name} and did not reset it: what it \
+                 wrote last may be lost"
             ),
             Self::Killed(signal) => write!(
                 f,
@@ -184,11 +192,12 @@ mod tests {
             Stop::TripleFault(crash()),
             Stop::Internal(InternalError::default(), crash()),
             Stop::BootTimeout,
+            Stop::BrokenDevice(String::new()),
             Stop::Killed(15),
         ];
         assert_eq!(
             failures.map(|stop| stop.exit_status()),
-            [1, 10, 11, 12, 13, 143]
+            [1, 10, 11, 12, 13, 14, 143]
         );
     }
 
