@@ -1,8 +1,10 @@
 //! The console through pipes, files, sockets and terminals.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::assets::*;
 use crate::guest::{Guest, vmm, words};
@@ -28,17 +30,13 @@ fn a_command_can_be_piped_in() {
 }
 
 #[test]
-fn ten_megabytes_pass_the_console_unharmed() {
+fn two_megabytes_pass_the_console_unharmed() {
     let mut guest = Guest::boot(&mut busybox());
-    guest
-        .run("stty -opost; echo begin; yes 0123456789abcde | head -c 10485760; echo end; poweroff");
-    guest.expect("begin\n");
+    guest.run("seq -s ' ' 300000 && poweroff");
     let ended = guest.wait();
     ended.expect_status(0);
-    let (_, body) = ended.output.split_once("begin\n").unwrap();
-    let (body, _) = body.split_once("end\n").unwrap();
-    assert_eq!(body.len(), 10 << 20);
-    assert!(body.lines().all(|line| line == "0123456789abcde"));
+    let numbers: Vec<String> = (1..=300_000).map(|number| number.to_string()).collect();
+    assert!(ended.output.contains(&numbers.join(" ")));
 }
 
 #[test]
@@ -58,23 +56,46 @@ fn a_socket_has_one_client_after_another() {
     let path = folder.path().join("console.sock");
     let target = format!("socket={}", path.display());
     let guest = Guest::start(busybox().args(["--console", &target]));
-    for line in ["root\necho one $((1+1))\n", "poweroff\n"] {
-        let mut client = connect(&path);
-        client.write_all(line.as_bytes()).unwrap();
-        let mut reader = BufReader::new(client);
-        let mut answer = String::new();
-        while !answer.contains("one 2") && reader.read_line(&mut answer).unwrap() > 0 {}
-    }
+    let mut first = Client::connect(&path);
+    first.expect("login: ").send("root\n").expect("# ");
+    drop(first);
+    let mut second = Client::connect(&path);
+    second.send("echo still $((6*7))\n").expect("still 42");
+    second.send("poweroff\n");
     guest.wait().expect_status(0);
 }
 
-/// Connects once the socket is there.
-fn connect(path: &std::path::Path) -> UnixStream {
-    for _ in 0..1000 {
-        if let Ok(stream) = UnixStream::connect(path) {
-            return stream;
+/// Somebody at the other end of the socket.
+struct Client(UnixStream);
+
+impl Client {
+    /// Connects once the socket is there.
+    fn connect(path: &Path) -> Self {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            match UnixStream::connect(path) {
+                Ok(stream) => return Self(stream),
+                Err(error) => assert!(Instant::now() < deadline, "{}: {error}", path.display()),
+            }
+            std::thread::yield_now();
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    panic!("no socket at {}", path.display());
+
+    /// Reads until `text` comes.
+    fn expect(&mut self, text: &str) -> &mut Self {
+        self.0
+            .set_read_timeout(Some(Duration::from_secs(240)))
+            .unwrap();
+        let (mut seen, mut byte) = (Vec::new(), [0]);
+        while !seen.ends_with(text.as_bytes()) {
+            self.0.read_exact(&mut byte).unwrap();
+            seen.extend(byte);
+        }
+        self
+    }
+
+    fn send(&mut self, text: &str) -> &mut Self {
+        self.0.write_all(text.as_bytes()).unwrap();
+        self
+    }
 }
