@@ -163,6 +163,6 @@ where_linux_boots() {
         "$@"
     else
         say "this machine's KVM boots no stock kernel: booting in a nested host, which emulates one"
-        "$project/scripts/kvm-host" --memory 8192 "$@"
+        "$project/scripts/kvm-host" --memory 8G "$@"
     fi
 }
