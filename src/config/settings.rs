@@ -21,7 +21,7 @@ pub struct Settings {
 
     /// Kernel command line, added to ours (later words win)
     ///
-    /// Ours is: quiet, the panic and reboot behaviour, the console, and the root disk;
+    /// Ours is: quiet, the end after a panic, no PCI, the console, and the root disk;
     /// --dry-run prints it. To see every boot message, use --cmdline loglevel=7.
     #[arg(long, value_name = "TEXT", help_heading = "Kernel")]
     pub cmdline: Option<String>,
