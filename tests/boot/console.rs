@@ -3,20 +3,10 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::assets::*;
-use crate::guest::{Guest, vmm, words};
-
-fn busybox() -> Command {
-    let mut command = vmm(&vmlinux());
-    command
-        .arg("--rootfs")
-        .arg(busybox_root())
-        .arg("--readonly");
-    command
-}
+use crate::guest::{Guest, busybox, words};
 
 #[test]
 fn a_command_can_be_piped_in() {

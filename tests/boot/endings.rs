@@ -1,16 +1,7 @@
 //! Every way in which a machine ends, by its exit status and its sentence.
 
 use crate::assets::*;
-use crate::guest::{Guest, vmm, words};
-
-fn busybox() -> std::process::Command {
-    let mut command = vmm(&vmlinux());
-    command
-        .arg("--rootfs")
-        .arg(busybox_root())
-        .arg("--readonly");
-    command
-}
+use crate::guest::{Guest, busybox, vmm, words};
 
 #[test]
 fn a_reboot_exits_with_status_0() {

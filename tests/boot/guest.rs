@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::assets::{busybox_root, vmlinux};
+
 /// Far more than any step takes, even in an emulated host.
 const DEADLINE: Duration = Duration::from_secs(240);
 /// What the small root's shell says when it waits.
@@ -38,6 +40,16 @@ pub fn vmm(kernel: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vmm"));
     command.arg("--kernel").arg(kernel);
     words(&mut command, "");
+    command
+}
+
+/// The command line of a guest with our small kernel and the small root, which it only reads.
+pub fn busybox() -> Command {
+    let mut command = vmm(&vmlinux());
+    command
+        .arg("--rootfs")
+        .arg(busybox_root())
+        .arg("--readonly");
     command
 }
 
