@@ -1,0 +1,31 @@
+//! What host and guest say to each other. It has no file and no port: bytes in, bytes out.
+//!
+//! - [`Launch`]: a command, the same behind every wall
+//! - [`Setup`]: what a guest makes of itself before its first command
+//! - [`Frame`], [`Decoder`]: all that goes over the one port between a guest and its host
+//! - [`Credit`]: how much of a stream may be under way
+//!
+//! Each side takes the other for hostile: what a peer says about a length allocates nothing.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+#![cfg_attr(test, allow(clippy::cast_possible_truncation))]
+
+mod credit;
+mod decoder;
+mod frame;
+mod launch;
+mod setup;
+mod stream;
+
+pub use credit::{Credit, WINDOW};
+pub use decoder::Decoder;
+pub use frame::{Exited, Frame, FrameError, HEADER_SIZE, Kind, MAX_DATA, MAX_PAYLOAD, Ready};
+pub use launch::{Launch, WindowSize};
+pub use setup::{CHANNEL_DIRECTORY, Channel, Limits, Setup, Share, Volume};
+pub use stream::{Part, Stream};
+
+/// The name of the port that host and guest talk over.
+pub const PORT_NAME: &str = "org.vmm.control";
