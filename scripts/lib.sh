@@ -158,11 +158,19 @@ vmm() {
 
 # where_linux_boots COMMAND…: runs it here where KVM runs stock kernels, else in a nested host that does.
 where_linux_boots() {
-    if "$(vmm)" doctor >/dev/null 2>&1; then
-        say "booting on this machine's KVM"
+    if stock_kernels_boot_here; then
         "$@"
     else
-        say "this machine's KVM boots no stock kernel: booting in a nested host, which emulates one"
         "$project/scripts/kvm-host" --memory 8G "$@"
+    fi
+}
+
+# stock_kernels_boot_here: whether this machine's KVM boots them; says so, and what is done if not.
+stock_kernels_boot_here() {
+    if "$(vmm)" doctor >/dev/null 2>&1; then
+        say "booting on this machine's KVM"
+    else
+        say "this machine's KVM boots no stock kernel: booting in a nested host, which emulates one"
+        return 1
     fi
 }
