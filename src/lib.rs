@@ -5,6 +5,7 @@
 //! - [`config`]: what was typed becomes what is meant
 //! - [`memory`]: guest memory, and every fixed guest-physical address
 //! - [`terminal`]: raw mode, and the keys that are ours
+//! - [`root`]: the tree that a command sees, on the host
 //! - [`hypervisor`]: the KVM API
 //! - [`arch`]: what a processor wants set up before its first instruction
 //! - [`boot`]: a kernel file becomes bytes in memory and an entry point
@@ -27,6 +28,7 @@ pub mod hypervisor;
 pub mod machine;
 pub mod memory;
 pub mod output;
+pub mod root;
 pub mod signals;
 pub mod terminal;
 pub mod timeline;

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use the layers above its own line.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["chain", "output", "signals", "timeline"],
     &["config", "memory", "terminal"],
+    &["root"],
     &["hypervisor"],
     &["arch"],
     &["boot"],

@@ -1,0 +1,177 @@
+//! One mount: described, made by the kernel's mount API, and gone when it is dropped.
+//!
+//! `fsopen` instead of `mount(2)`: a path with a comma is no puzzle, and the kernel says in
+//! words what it refuses.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::CWD;
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, unmount,
+};
+
+/// Why a file system could not be mounted.
+#[derive(Debug, thiserror::Error)]
+pub enum MountError {
+    /// This user may not mount it.
+    #[error(
+        "no right to mount {0} here: run as root, with CAP_SYS_ADMIN in the host's user namespace"
+    )]
+    NoRights(&'static str),
+    /// The kernel does not know the file system.
+    #[error(
+        "this kernel has no {0}: `modprobe {0}` may load it, else it needs a kernel built with CONFIG_{option}",
+        option = option_of(.0)
+    )]
+    NoFilesystem(&'static str),
+    /// The kernel refuses.
+    #[error("cannot mount {filesystem} at {at}{said}")]
+    Refused {
+        /// Of what kind.
+        filesystem: &'static str,
+        /// Where.
+        at: PathBuf,
+        /// In the kernel's words, if it has any.
+        said: Said,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What the kernel says of a refusal: nothing, or a sentence.
+#[derive(Debug, Default)]
+pub struct Said(Option<String>);
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(words) => write!(f, " (the kernel says: {words})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// As the kernel's configuration calls it.
+fn option_of(filesystem: &str) -> String {
+    let name = filesystem.to_uppercase();
+    match filesystem {
+        "tmpfs" => name,
+        _ => name + "_FS",
+    }
+}
+
+/// What is to be mounted.
+#[derive(Debug)]
+pub(super) struct Recipe {
+    filesystem: &'static str,
+    settings: Vec<(&'static str, Option<PathBuf>)>,
+    attributes: MountAttrFlags,
+}
+
+impl Recipe {
+    /// A file system of this kind, without options.
+    pub(super) fn new(filesystem: &'static str) -> Self {
+        Self {
+            filesystem,
+            settings: Vec::new(),
+            attributes: MountAttrFlags::empty(),
+        }
+    }
+
+    /// With `key=value`.
+    pub(super) fn text(self, key: &'static str, value: &str) -> Self {
+        self.path(key, Path::new(value))
+    }
+
+    /// With `key=path`.
+    pub(super) fn path(mut self, key: &'static str, value: &Path) -> Self {
+        self.settings.push((key, Some(value.to_owned())));
+        self
+    }
+
+    /// With `key`.
+    pub(super) fn flag(mut self, key: &'static str) -> Self {
+        self.settings.push((key, None));
+        self
+    }
+
+    /// Without device nodes.
+    pub(super) fn nodev(mut self) -> Self {
+        self.attributes |= MountAttrFlags::MOUNT_ATTR_NODEV;
+        self
+    }
+
+    /// A layer: nothing is ever run or opened by its path.
+    pub(super) fn layer(mut self) -> Self {
+        self.attributes |= MountAttrFlags::MOUNT_ATTR_NODEV
+            | MountAttrFlags::MOUNT_ATTR_NOSUID
+            | MountAttrFlags::MOUNT_ATTR_NOATIME;
+        self
+    }
+
+    /// Mounts it on the directory `at`.
+    pub(super) fn mount(self, at: &Path) -> Result<Mount, MountError> {
+        let context = fsopen(self.filesystem, FsOpenFlags::FSOPEN_CLOEXEC)
+            .map_err(|errno| self.refused(errno, at, Said::default()))?;
+        self.attach(&context, at)
+            .map_err(|errno| self.refused(errno, at, Said(words_of(context))))?;
+        Ok(Mount(at.to_owned()))
+    }
+
+    fn attach(&self, context: &OwnedFd, at: &Path) -> rustix::io::Result<()> {
+        for (key, value) in &self.settings {
+            match value {
+                Some(value) => fsconfig_set_string(context, *key, value)?,
+                None => fsconfig_set_flag(context, *key)?,
+            }
+        }
+        fsconfig_create(context)?;
+        let mount = fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, self.attributes)?;
+        move_mount(mount, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+    }
+
+    fn refused(&self, errno: Errno, at: &Path, said: Said) -> MountError {
+        match errno {
+            Errno::PERM | Errno::ACCESS => MountError::NoRights(self.filesystem),
+            Errno::NODEV => MountError::NoFilesystem(self.filesystem),
+            errno => MountError::Refused {
+                filesystem: self.filesystem,
+                at: at.to_owned(),
+                said,
+                source: errno.into(),
+            },
+        }
+    }
+}
+
+/// What the kernel has to say of a mount that failed; its lines begin with their kind, "e ".
+fn words_of(context: OwnedFd) -> Option<String> {
+    let mut line = [0; 512];
+    let length = std::fs::File::from(context).read(&mut line).ok()?;
+    let words = String::from_utf8_lossy(line.get(2..length)?);
+    Some(words.trim().to_owned())
+}
+
+/// A mount of this process's namespace.
+#[derive(Debug)]
+pub(super) struct Mount(PathBuf);
+
+impl Mount {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Detached, as a process of the run may still stand in it. What fails is left to the
+        // end of the namespace.
+        let _ = unmount(&self.0, UnmountFlags::DETACH);
+    }
+}

@@ -1,0 +1,77 @@
+//! Where the mounts of this process are made: directories that only its namespace shows.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::mount::{Mount, MountError, Recipe};
+use super::namespace::MountNamespace;
+
+const PLACES: [&str; 3] = ["lower", "upper", "merged"];
+
+/// Why there is no place for mounts.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkbenchError {
+    /// A directory cannot be made.
+    #[error("cannot make the directory {at}")]
+    Directory {
+        /// Which.
+        at: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The little tmpfs cannot be mounted.
+    #[error("cannot hide the mounts of this run")]
+    Hide(#[source] MountError),
+}
+
+/// A small tmpfs over a directory of the store; every run uses the same directory, and each
+/// sees its own.
+#[derive(Debug)]
+pub struct Workbench {
+    hidden: Mount,
+    rootless: bool,
+}
+
+impl Workbench {
+    /// Sets it up in the `namespace` of this process, in the store's directory.
+    ///
+    /// # Errors
+    /// The store cannot be written, or a tmpfs not be mounted.
+    pub fn set_up(namespace: &MountNamespace, store: &Path) -> Result<Self, WorkbenchError> {
+        let at = store.join("mnt");
+        make(&at)?;
+        let hidden = Recipe::new("tmpfs")
+            .text("size", "64K")
+            .text("mode", "700")
+            .mount(&at)
+            .map_err(WorkbenchError::Hide)?;
+        PLACES.iter().try_for_each(|place| make(&at.join(place)))?;
+        Ok(Self {
+            hidden,
+            rootless: namespace.is_rootless(),
+        })
+    }
+
+    /// Whether a user namespace stands around it.
+    pub(super) fn is_rootless(&self) -> bool {
+        self.rootless
+    }
+
+    /// The directory for one of the mounts.
+    pub(super) fn place(&self, name: &str) -> PathBuf {
+        self.hidden.path().join(name)
+    }
+}
+
+fn make(directory: &Path) -> Result<(), WorkbenchError> {
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
+    made.map_err(|source| WorkbenchError::Directory {
+        at: directory.to_owned(),
+        source,
+    })
+}
