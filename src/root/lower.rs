@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::loop_device::{Access, LoopDevice, LoopError};
 use super::mount::{Mount, MountError, Recipe};
 use super::workbench::Workbench;
 
 /// What kind of file system a base is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// EROFS, as the store makes them.
     Erofs,
@@ -20,7 +23,7 @@ pub enum Format {
 }
 
 /// One read-only file that an image became.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
     /// The file.
     pub path: PathBuf,

@@ -14,6 +14,7 @@
 //! ```
 
 mod id_map;
+mod keep;
 mod loop_device;
 mod lower;
 mod mount;
@@ -26,6 +27,10 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
+pub use keep::{
+    DEFAULT_SIZE, FileSystemError, Keep, KeepError, KeepName, KeepNameError, Keeps, Listed, Owner,
+    Record,
+};
 pub use loop_device::LoopError;
 pub use lower::{Base, Format, Lower, LowerError};
 pub use mount::MountError;

@@ -10,6 +10,9 @@ use super::host::{Stage, mounts_below};
 /// Tells a process to hold a root: of the stage in this directory.
 const HOLD: &str = "VMM_TEST_HOLD";
 
+/// Names the keep that it writes into; memory without it.
+const KEEP: &str = "VMM_TEST_KEEP";
+
 /// The process.
 pub struct Holder {
     child: Child,
@@ -22,8 +25,17 @@ pub struct Holder {
 impl Holder {
     /// Starts one, and waits until it has its root.
     pub fn start(stage: &Stage) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .env(HOLD, stage.store.path())
+        Self::spawn(Command::new(env::current_exe().unwrap()).env(HOLD, stage.store.path()))
+    }
+
+    /// One that writes into a keep.
+    pub fn with_keep(stage: &Stage, name: &str) -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        Self::spawn(command.env(HOLD, stage.store.path()).env(KEEP, name))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -42,6 +54,11 @@ impl Holder {
     /// The device number of its base.
     pub fn device(&self) -> &str {
         &self.device
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// A file of its tree, as others reach it.
@@ -72,7 +89,10 @@ pub fn hold_if_told() -> bool {
     };
     let stage = Stage::found_in(Path::new(&store));
     let workbench = stage.workbench();
-    let root = stage.root(&workbench);
+    let root = match env::var(KEEP) {
+        Ok(name) => stage.kept_root(&workbench, &name),
+        Err(_) => stage.root(&workbench),
+    };
     let mounts = mounts_below(Path::new(&store));
     let lower = mounts.iter().find(|(_, at)| at.ends_with("lower"));
     println!("{}", lower.unwrap().0);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use vmm::root::namespace::{MountNamespace, unshare_mounts};
-use vmm::root::{Base, Format, Lower, Root, Upper, Workbench};
+use vmm::root::{Base, DEFAULT_SIZE, Format, Keeps, Lower, Record, Root, Upper, Workbench};
 
 /// Whether this process is the host's root.
 pub fn is_root() -> bool {
@@ -75,6 +75,24 @@ impl Stage {
         let lower = Lower::mount(workbench, &self.base).unwrap();
         let upper = Upper::memory(workbench, 64 << 20).unwrap();
         Root::mount(workbench, lower, upper).unwrap()
+    }
+
+    /// The tree with an upper layer in the keep `name`.
+    pub fn kept_root(&self, workbench: &Workbench, name: &str) -> Root {
+        let lower = Lower::mount(workbench, &self.base).unwrap();
+        let keeps = Keeps::of_store(self.store.path());
+        let keep = keeps.open(&name.parse().unwrap(), self.record()).unwrap();
+        let upper = Upper::keep(workbench, keep).unwrap();
+        Root::mount(workbench, lower, upper).unwrap()
+    }
+
+    /// What a keep of this base belongs to.
+    pub fn record(&self) -> Record {
+        Record {
+            image: "tests".to_owned(),
+            base: self.base.clone(),
+            size: DEFAULT_SIZE,
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod holder;
 mod host;
+mod keeps;
 mod layers;
 
 use std::env;
@@ -29,7 +30,7 @@ macro_rules! promises {
 use promises;
 
 fn all() -> Vec<Promise> {
-    layers::PROMISES.to_vec()
+    [layers::PROMISES, keeps::PROMISES].concat()
 }
 
 fn main() -> ExitCode {

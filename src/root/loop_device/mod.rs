@@ -80,19 +80,17 @@ impl LoopDevice {
         }
     }
 
-    /// The device that shows `backing` now, if there is one. It cannot go away while it is
-    /// held, and is asked after it has been opened.
-    pub(super) fn find(backing: &File, access: Access) -> Result<Option<Self>, LoopError> {
-        let wanted = identity(backing)?;
-        for path in bound_devices()? {
-            let Ok(file) = open(&path, access) else {
-                continue;
-            };
-            if requests::status(&file).is_ok_and(|status| shows(&status, wanted, access)) {
-                return Ok(Some(Self { path, _open: file }));
-            }
-        }
-        Ok(None)
+    /// The device that shows `backing` to those with the same rights, if there is one.
+    fn find(backing: &File, access: Access) -> Result<Option<Self>, LoopError> {
+        let found = devices_of(backing, access)?
+            .into_iter()
+            .find(|(_, _, status)| suits(status, access));
+        Ok(found.map(|(path, file, _)| Self { path, _open: file }))
+    }
+
+    /// Whether any device shows `backing`.
+    pub(super) fn is_shown(backing: &File) -> Result<bool, LoopError> {
+        Ok(!devices_of(backing, Access::Shared)?.is_empty())
     }
 
     fn bind(control: &File, backing: &File, access: Access) -> Result<Self, LoopError> {
@@ -167,20 +165,28 @@ fn bound_devices() -> Result<Vec<PathBuf>, LoopError> {
         .collect())
 }
 
-/// Device and inode of `file`.
-fn identity(file: &File) -> Result<(u64, u64), LoopError> {
-    let metadata = file
+/// The devices that show `backing`, opened: none of them goes away meanwhile.
+fn devices_of(
+    backing: &File,
+    access: Access,
+) -> Result<Vec<(PathBuf, File, loop_info64)>, LoopError> {
+    let file = backing
         .metadata()
         .map_err(|source| failed(Path::new("the file"), source))?;
-    Ok((metadata.dev(), metadata.ino()))
+    let open = bound_devices()?.into_iter().filter_map(|path| {
+        let device = open(&path, access).ok()?;
+        let status = requests::status(&device).ok()?;
+        Some((path, device, status))
+    });
+    Ok(open
+        .filter(|(_, _, status)| (status.lo_device, status.lo_inode) == (file.dev(), file.ino()))
+        .collect())
 }
 
-/// Whether it is the whole of the wanted file, under the same rights.
-fn shows(status: &loop_info64, wanted: (u64, u64), access: Access) -> bool {
+/// Whether it shows the whole of its file, under these rights.
+fn suits(status: &loop_info64, access: Access) -> bool {
     let read_only = status.lo_flags & requests::READ_ONLY != 0;
-    (status.lo_device, status.lo_inode) == wanted
-        && (status.lo_offset, status.lo_sizelimit) == (0, 0)
-        && read_only == (access == Access::Shared)
+    (status.lo_offset, status.lo_sizelimit) == (0, 0) && read_only == (access == Access::Shared)
 }
 
 fn free_device(control: &File) -> Result<(PathBuf, u32), LoopError> {
