@@ -13,6 +13,7 @@
 //! Root::mount(lower, upper)       overlayfs: Root::path is the tree
 //! ```
 
+mod diff;
 mod id_map;
 mod keep;
 mod loop_device;
@@ -27,6 +28,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
+pub use diff::{Change, DiffError, Kind, diff};
 pub use keep::{
     DEFAULT_SIZE, FileSystemError, Keep, KeepError, KeepName, KeepNameError, Keeps, Listed, Owner,
     Record,

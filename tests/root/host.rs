@@ -1,7 +1,7 @@
 //! What the host has, and what is made of it for a test.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -109,6 +109,7 @@ fn plant(tree: &Path) {
     ] {
         fs::write(tree.join(file), text).unwrap();
     }
+    symlink("/etc", tree.join("link")).unwrap();
     fs::write(tree.join("big"), vec![0x5a; 8 << 20]).unwrap();
     fs::set_permissions(tree, fs::Permissions::from_mode(0o751)).unwrap();
 }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+mod changes;
 mod holder;
 mod host;
 mod keeps;
@@ -30,7 +31,7 @@ macro_rules! promises {
 use promises;
 
 fn all() -> Vec<Promise> {
-    [layers::PROMISES, keeps::PROMISES].concat()
+    [layers::PROMISES, keeps::PROMISES, changes::PROMISES].concat()
 }
 
 fn main() -> ExitCode {
