@@ -4,6 +4,7 @@
 //!   long; what is printed; an error as the user reads it
 //! - [`config`]: what was typed becomes what is meant
 //! - [`memory`]: guest memory, and every fixed guest-physical address
+//! - [`image`]: whatever a user has becomes one read-only base and a configuration
 //! - [`terminal`]: raw mode, and the keys that are ours
 //! - [`root`]: the tree that a command sees, on the host
 //! - [`hypervisor`]: the KVM API
@@ -25,6 +26,7 @@ pub mod config;
 pub mod diagnostics;
 pub mod doctor;
 pub mod hypervisor;
+pub mod image;
 pub mod machine;
 pub mod memory;
 pub mod output;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The layers, lowest first. A module may use the layers above its own line.
 const LAYERS: [&[&str]; 10] = [
     &["chain", "output", "signals", "timeline"],
-    &["config", "memory", "terminal"],
+    &["config", "image", "memory", "terminal"],
     &["root"],
     &["hypervisor"],
     &["arch"],

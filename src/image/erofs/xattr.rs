@@ -1,0 +1,83 @@
+//! Extended attributes as they follow an inode.
+
+use std::collections::BTreeMap;
+
+/// The size of `struct erofs_xattr_ibody_header`, of which all is zero without shared attributes.
+const HEADER: usize = 12;
+
+/// `EROFS_XATTR_INDEX_*`: how the beginning of a name is told.
+const PREFIXES: [(&[u8], u8); 5] = [
+    (b"user.", 1),
+    (b"system.posix_acl_access", 2),
+    (b"system.posix_acl_default", 3),
+    (b"trusted.", 4),
+    (b"security.", 6),
+];
+
+/// Whether `name` can be told, and may: overlayfs would follow its own attributes in an image.
+pub fn is_kept(name: &[u8]) -> bool {
+    let overlay = [&b"trusted.overlay."[..], b"user.overlay."];
+    split(name).is_some() && !overlay.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The bytes behind the inode; none where there is no attribute.
+pub(super) fn body(xattrs: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, value) in xattrs {
+        let Some((index, rest)) = split(name) else {
+            continue;
+        };
+        if body.is_empty() {
+            body.resize(HEADER, 0);
+        }
+        let length = u8::try_from(rest.len()).expect("`split` has looked");
+        let size = u16::try_from(value.len()).expect("trees limit it");
+        body.extend([length, index]);
+        body.extend(size.to_le_bytes());
+        body.extend(rest);
+        body.extend(value);
+        body.resize(body.len().next_multiple_of(4), 0);
+    }
+    body
+}
+
+/// `i_xattr_icount` of an inode with `body` behind it.
+pub(super) fn count(body: &[u8]) -> u16 {
+    match body.len() {
+        0 => 0,
+        size => u16::try_from((size - HEADER) / 4 + 1).expect("trees limit it"),
+    }
+}
+
+/// The index of a name's beginning, and the rest of it.
+fn split(name: &[u8]) -> Option<(u8, &[u8])> {
+    PREFIXES.iter().find_map(|(prefix, index)| {
+        let rest = name.strip_prefix(*prefix)?;
+        let whole = prefix.ends_with(b".") != rest.is_empty();
+        (whole && rest.len() <= 255).then_some((*index, rest))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_of_overlayfs_are_not_kept() {
+        assert!(is_kept(b"security.capability"));
+        assert!(is_kept(b"system.posix_acl_access"));
+        assert!(!is_kept(b"trusted.overlay.redirect"));
+        assert!(!is_kept(b"user.overlay.opaque"));
+        assert!(!is_kept(b"system.posix_acl_access.more"));
+        assert!(!is_kept(b"user."));
+    }
+
+    #[test]
+    fn entries_are_aligned_and_counted() {
+        let one = BTreeMap::from([(b"user.a".to_vec(), b"xyz".to_vec())]);
+        let body = body(&one);
+        assert_eq!(body.len(), 12 + 8);
+        assert_eq!(&body[12..], [1, 1, 3, 0, b'a', b'x', b'y', b'z']);
+        assert_eq!(count(&body), 3);
+    }
+}
