@@ -4,34 +4,10 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::loop_device::{Access, LoopDevice, LoopError};
 use super::mount::{Mount, MountError, Recipe};
 use super::workbench::Workbench;
-
-/// What kind of file system a base is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// EROFS, as the store makes them.
-    Erofs,
-    /// ext2, ext3 or ext4.
-    Ext4,
-    /// squashfs.
-    Squashfs,
-}
-
-/// One read-only file that an image became.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Base {
-    /// The file.
-    pub path: PathBuf,
-    /// The digest of its bytes, `sha256:…`.
-    pub digest: String,
-    /// What is in it.
-    pub format: Format,
-}
+use crate::image::{Base, Format};
 
 /// Why a base is not there to be read.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! The tree that a command sees, put together on the host: the base, read-only and shared by
 //! all who run it, below an upper layer of one's own.
 //!
-//! It knows nothing of images but the file that one became ([`Base`]), and nothing of the wall
+//! It knows nothing of images but the file that one became ([`crate::image::Base`]), and nothing of the wall
 //! that the tree is for. Every mount is made in a mount namespace of this process, so that
 //! nothing is left behind by whatever ends it, `kill -9` as well.
 //!
@@ -34,7 +34,7 @@ pub use keep::{
     Record,
 };
 pub use loop_device::LoopError;
-pub use lower::{Base, Format, Lower, LowerError};
+pub use lower::{Lower, LowerError};
 pub use mount::MountError;
 pub use upper::{Upper, UpperError};
 pub use workbench::{Workbench, WorkbenchError};

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use vmm::root::{Format, Root, diff};
+use vmm::image::Format;
+use vmm::root::{Root, diff};
 
 use super::host::Stage;
 use super::{Promise, promises};

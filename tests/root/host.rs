@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use vmm::image::{Base, Digest, Format, ImageConfig};
 use vmm::root::namespace::{MountNamespace, unshare_mounts};
-use vmm::root::{Base, DEFAULT_SIZE, Format, Keeps, Lower, Record, Root, Upper, Workbench};
+use vmm::root::{DEFAULT_SIZE, Keeps, Lower, Record, Root, Upper, Workbench};
 
 /// Whether this process is the host's root.
 pub fn is_root() -> bool {
@@ -55,7 +56,7 @@ impl Stage {
     fn of(store: Directory, format: Format) -> Self {
         let base = Base {
             path: store.path().join("base"),
-            digest: format!("sha256:{}", "5a".repeat(32)),
+            digest: digest_of(0x5a),
             format,
         };
         let namespace = unshare_mounts().unwrap();
@@ -90,10 +91,18 @@ impl Stage {
     pub fn record(&self) -> Record {
         Record {
             image: "tests".to_owned(),
+            config: ImageConfig::of_host(),
             base: self.base.clone(),
             size: DEFAULT_SIZE,
         }
     }
+}
+
+/// A digest of this byte, 32 times: nothing here asks what it is of.
+pub fn digest_of(byte: u8) -> Digest {
+    format!("sha256:{}", format!("{byte:02x}").repeat(32))
+        .parse()
+        .unwrap()
 }
 
 /// What every base of these tests holds.

@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 
-use vmm::root::{Format, Keep, KeepError, KeepName, Keeps, Record, Upper, UpperError};
+use vmm::image::Format;
+use vmm::root::{Keep, KeepError, KeepName, Keeps, Record, Upper, UpperError};
 
 use super::holder::Holder;
-use super::host::{Stage, loops_of, mounts_below, run, wait_until};
+use super::host::{Stage, digest_of, loops_of, mounts_below, run, wait_until};
 use super::{Promise, promises};
 
 pub const PROMISES: &[Promise] = promises![
@@ -60,7 +61,7 @@ fn a_keep_in_use_is_refused_with_the_process_that_has_it() {
 fn a_keep_is_refused_to_another_base() {
     let mut stage = Stage::set(Format::Erofs);
     drop(open(&stage, "work").unwrap());
-    stage.base.digest = format!("sha256:{}", "a5".repeat(32));
+    stage.base.digest = digest_of(0xa5);
     let error = open(&stage, "work").unwrap_err();
     assert!(matches!(error, KeepError::OtherBase { .. }), "{error}");
 }

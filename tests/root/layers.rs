@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use vmm::root::Format;
+use vmm::image::Format;
 
 use super::holder::Holder;
 use super::host::{Stage, loops_of, mounts_below, resident_bytes, wait_until};

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lock        held by the one run that uses it, whose process id is in it
+//! base        the digest of its base, for who collects bases that nobody needs
 //! keep.json   what it belongs to; written last: without it, nothing has begun
 //! upper.img   a sparse ext4 with upper/ and work/, for overlayfs of the host or of a guest
 //! guest       there while upper.img may hold what a guest's kernel wrote
@@ -28,6 +29,7 @@ use lock::{Lock, LockError};
 /// The size of a keep where none is given; it takes no more of the disk than is written.
 pub const DEFAULT_SIZE: u64 = 8 << 30;
 
+const BASE: &str = "base";
 const RECORD: &str = "keep.json";
 const IMAGE: &str = "upper.img";
 const GUEST: &str = "guest";
@@ -215,6 +217,8 @@ impl Keep {
     fn fill(&self, wanted: &Record) -> Result<(), KeepError> {
         file_system::make(&self.directory, &self.image(), wanted.size)
             .map_err(|source| self.unusable(source))?;
+        let path = self.directory.join(BASE);
+        fs::write(&path, wanted.base.digest.to_string()).map_err(|source| failed(&path, source))?;
         let path = self.directory.join(RECORD);
         wanted.write(&path).map_err(|source| failed(&path, source))
     }

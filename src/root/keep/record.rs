@@ -6,13 +6,15 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::root::Base;
+use crate::image::{Base, ImageConfig};
 
 /// The contents of `keep.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The name of the image that it was made for.
     pub image: String,
+    /// How that image is run, for the image that the keep may become.
+    pub config: ImageConfig,
     /// The files of that image: the keep holds changes to them, and to no others.
     pub base: Base,
     /// The most bytes that it can hold.
