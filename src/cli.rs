@@ -4,6 +4,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::Settings;
+use crate::image::Name;
+use crate::root::KeepName;
 
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -85,5 +87,54 @@ pub enum Command {
     Completions {
         /// The shell.
         shell: Shell,
+    },
+
+    /// Print what the runs with --keep NAME have changed: A added, C changed, D deleted
+    Diff {
+        /// The keep.
+        name: KeepName,
+
+        /// Print the changes as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Make an image of what the runs with --keep NAME have left, and call it TAG
+    #[command(after_help = "Example:\n    vmm commit work tools:2")]
+    Commit {
+        /// The keep.
+        name: KeepName,
+
+        /// What the image is called.
+        tag: Name,
+
+        /// Take the name from the image that has it.
+        #[arg(long)]
+        replace: bool,
+    },
+
+    /// List what runs with --keep have left, or give it up
+    Keep {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeepCommand,
+    },
+}
+
+/// Jobs with keeps.
+#[derive(Debug, Subcommand)]
+pub enum KeepCommand {
+    /// List all keeps
+    List {
+        /// Print the list as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Delete keeps with all that is in them
+    Remove {
+        /// Which.
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<KeepName>,
     },
 }

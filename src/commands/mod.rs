@@ -1,8 +1,12 @@
 //! Each verb of the command line, a file each: from what was meant to an exit status.
 
 mod boot;
+mod commit;
 mod completions;
+mod diff;
 mod dry_run;
+mod keep;
+mod kept;
 mod statistics;
 
 use std::process::ExitCode;
@@ -22,5 +26,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         None => boot::run(cli.boot),
         Some(Command::Doctor { json }) => Ok(ExitCode::from(doctor::run(json)?)),
         Some(Command::Completions { shell }) => completions::run(shell),
+        Some(Command::Diff { name, json }) => diff::run(&name, json),
+        Some(Command::Commit { name, tag, replace }) => commit::run(&name, &tag, replace),
+        Some(Command::Keep { command }) => keep::run(command),
     }
 }

@@ -106,7 +106,7 @@ pub fn digest_of(byte: u8) -> Digest {
 }
 
 /// What every base of these tests holds.
-fn plant(tree: &Path) {
+pub fn plant(tree: &Path) {
     for directory in ["etc", "usr/bin", "old", "var/lib"] {
         fs::create_dir_all(tree.join(directory)).unwrap();
     }

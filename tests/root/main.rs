@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
 mod changes;
+mod commands;
 mod holder;
 mod host;
 mod keeps;
@@ -31,7 +32,13 @@ macro_rules! promises {
 use promises;
 
 fn all() -> Vec<Promise> {
-    [layers::PROMISES, keeps::PROMISES, changes::PROMISES].concat()
+    [
+        layers::PROMISES,
+        keeps::PROMISES,
+        changes::PROMISES,
+        commands::PROMISES,
+    ]
+    .concat()
 }
 
 fn main() -> ExitCode {
