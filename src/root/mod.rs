@@ -11,9 +11,11 @@
 //! Lower::mount(base)              loop device and page cache shared with every other run
 //! Upper::memory | Upper::keep     what this run writes
 //! Root::mount(lower, upper)       overlayfs: Root::path is the tree
+//! enter::View                     for the process wall: /proc, /dev and volumes in it
 //! ```
 
 mod diff;
+pub mod enter;
 mod id_map;
 mod keep;
 mod loop_device;

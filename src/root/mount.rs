@@ -5,10 +5,10 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::CWD;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
@@ -106,6 +106,12 @@ impl Recipe {
         self
     }
 
+    /// Neither device nodes nor set-uid programs.
+    pub(super) fn private(mut self) -> Self {
+        self.attributes |= MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOSUID;
+        self
+    }
+
     /// A layer: nothing is ever run or opened by its path.
     pub(super) fn layer(mut self) -> Self {
         self.attributes |= MountAttrFlags::MOUNT_ATTR_NODEV
@@ -116,14 +122,22 @@ impl Recipe {
 
     /// Mounts it on the directory `at`.
     pub(super) fn mount(self, at: &Path) -> Result<Mount, MountError> {
-        let context = fsopen(self.filesystem, FsOpenFlags::FSOPEN_CLOEXEC)
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let place = openat(CWD, at, flags, Mode::empty())
             .map_err(|errno| self.refused(errno, at, Said::default()))?;
-        self.attach(&context, at)
-            .map_err(|errno| self.refused(errno, at, Said(words_of(context))))?;
+        self.mount_on(place.as_fd(), at)?;
         Ok(Mount(at.to_owned()))
     }
 
-    fn attach(&self, context: &OwnedFd, at: &Path) -> rustix::io::Result<()> {
+    /// Mounts it on the open directory `place`, called `at`, for as long as what is around it.
+    pub(super) fn mount_on(&self, place: BorrowedFd<'_>, at: &Path) -> Result<(), MountError> {
+        let context = fsopen(self.filesystem, FsOpenFlags::FSOPEN_CLOEXEC)
+            .map_err(|errno| self.refused(errno, at, Said::default()))?;
+        self.attach(&context, place)
+            .map_err(|errno| self.refused(errno, at, Said(words_of(context))))
+    }
+
+    fn attach(&self, context: &OwnedFd, place: BorrowedFd<'_>) -> rustix::io::Result<()> {
         for (key, value) in &self.settings {
             match value {
                 Some(value) => fsconfig_set_string(context, *key, value)?,
@@ -132,7 +146,7 @@ impl Recipe {
         }
         fsconfig_create(context)?;
         let mount = fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, self.attributes)?;
-        move_mount(mount, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+        place_tree(mount.as_fd(), place)
     }
 
     fn refused(&self, errno: Errno, at: &Path, said: Said) -> MountError {
@@ -146,6 +160,40 @@ impl Recipe {
                 source: errno.into(),
             },
         }
+    }
+}
+
+/// Attaches a mount that is nowhere yet to an open file or directory.
+pub(super) fn place_tree(tree: BorrowedFd<'_>, place: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree, "", place, "", flags)
+}
+
+/// Refuses writes to the open `mount`, and with `AT_RECURSIVE` to all mounts below it.
+pub(super) fn make_read_only(mount: BorrowedFd<'_>, flags: AtFlags) -> io::Result<()> {
+    let attributes = libc::mount_attr {
+        attr_set: MountAttrFlags::MOUNT_ATTR_RDONLY.bits().into(),
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
+    let (mount, flags) = (mount.as_raw_fd(), flags | AtFlags::EMPTY_PATH);
+    // rustix has no mount_setattr(2), and a remount would not reach the mounts below.
+    // SAFETY: the descriptor is open; path and attributes live until the call returns, and have
+    // the sizes that it is told.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount,
+            c"".as_ptr(),
+            flags.bits(),
+            &raw const attributes,
+            size_of_val(&attributes),
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

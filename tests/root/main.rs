@@ -9,6 +9,7 @@ mod changes;
 mod commands;
 mod holder;
 mod host;
+mod inside;
 mod keeps;
 mod layers;
 
@@ -37,12 +38,13 @@ fn all() -> Vec<Promise> {
         keeps::PROMISES,
         changes::PROMISES,
         commands::PROMISES,
+        inside::PROMISES,
     ]
     .concat()
 }
 
 fn main() -> ExitCode {
-    if holder::hold_if_told() {
+    if inside::look_if_told() || holder::hold_if_told() {
         return ExitCode::SUCCESS;
     }
     if let Ok(name) = env::var(ALONE) {
