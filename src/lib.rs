@@ -2,6 +2,7 @@
 //!
 //! - [`signals`], [`timeline`], [`output`], [`chain`]: signals as events; what took how
 //!   long; what is printed; an error as the user reads it
+//! - [`guest`]: the program that is PID 1 behind every wall
 //! - [`config`]: what was typed becomes what is meant
 //! - [`memory`]: guest memory, and every fixed guest-physical address
 //! - [`image`]: whatever a user has becomes one read-only base and a configuration
@@ -25,6 +26,7 @@ pub mod commands;
 pub mod config;
 pub mod diagnostics;
 pub mod doctor;
+pub mod guest;
 pub mod hypervisor;
 pub mod image;
 pub mod machine;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use the layers above its own line.
 const LAYERS: [&[&str]; 10] = [
-    &["chain", "output", "signals", "timeline"],
+    &["chain", "guest", "output", "signals", "timeline"],
     &["config", "image", "memory", "terminal"],
     &["root"],
     &["hypervisor"],
