@@ -83,7 +83,7 @@ fn report_error(path: &Path, source: std::io::Error) -> ReportError {
 /// Says why the machine ended, unless it was the guest's or the user's wish.
 fn tell(stop: &Stop) -> ExitCode {
     match stop {
-        Stop::PowerOff | Stop::Reboot | Stop::Escape => {}
+        Stop::PowerOff | Stop::Reboot | Stop::Escape | Stop::Asked => {}
         failure => say(format_args!("vmm: {failure}")),
     }
     ExitCode::from(stop.exit_status())

@@ -1,7 +1,9 @@
 //! Where the consoles go.
 
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -53,6 +55,15 @@ impl TryFrom<String> for ConsoleTarget {
     fn try_from(text: String) -> Result<Self, TargetError> {
         text.parse()
     }
+}
+
+/// A port for programs, beside the console.
+#[derive(Clone, Debug)]
+pub struct PortConfig {
+    /// The name that the guest finds it by.
+    pub name: String,
+    /// The host's end.
+    pub socket: Arc<UnixStream>,
 }
 
 /// The other end of the serial port.

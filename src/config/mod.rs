@@ -11,7 +11,7 @@ pub mod size;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use console::{ConsoleTarget, SerialTarget};
+pub use console::{ConsoleTarget, PortConfig, SerialTarget};
 pub use disk::{Cache, DiskConfig};
 pub use settings::{OnReboot, Protocol, Settings};
 pub use size::{MemorySize, VcpuCount};
@@ -37,6 +37,8 @@ pub struct MachineConfig {
     pub has_rootfs: bool,
     /// Where the virtio console goes.
     pub console: ConsoleTarget,
+    /// Ports of the same device, for programs of the guest.
+    pub ports: Vec<PortConfig>,
     /// Where the serial port goes.
     pub serial: SerialTarget,
     /// Whether the guest is told of its hardware by ACPI, or by the command line.
@@ -45,6 +47,8 @@ pub struct MachineConfig {
     pub on_reboot: OnReboot,
     /// How long the guest may take until a driver of its has taken a device.
     pub boot_timeout: Option<Duration>,
+    /// Whether SIGTERM and the like press the power button; else they are somebody else's.
+    pub takes_signals: bool,
     /// How long the guest may take to power off after SIGTERM.
     pub grace: Duration,
     /// The file for the timeline.
@@ -116,10 +120,12 @@ impl MachineConfig {
             memory: settings.memory.unwrap_or_default(),
             vcpus: settings.cpus.unwrap_or_default(),
             console,
+            ports: Vec::new(),
             serial,
             acpi: !settings.no_acpi,
             on_reboot: settings.on_reboot.unwrap_or_default(),
             boot_timeout: settings.boot_timeout.map(Duration::from_secs),
+            takes_signals: true,
             grace: Duration::from_secs(settings.grace.unwrap_or(DEFAULT_GRACE_SECONDS)),
             timeline: settings.timeline,
             stats: settings.stats,

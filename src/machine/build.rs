@@ -13,7 +13,7 @@ use vm_memory::{GuestAddress, GuestMemoryError};
 use super::Machine;
 use super::attach::{Attached, Board, PowerButton};
 use super::console::{self, ConsoleError};
-use super::event_loop::{Deadlines, EventLoop, Source, Supervisor};
+use super::event_loop::{Deadlines, EventLoop, Source, Supervisor, TAKEN_SIGNALS};
 use super::ledger::SharedLedger;
 use super::panic_message::Watched;
 use super::plan::{self, Plan, Role};
@@ -26,6 +26,7 @@ use crate::boot::{self, BootError, Kernel, Parameters};
 use crate::config::{Cache, DiskConfig, MachineConfig, SerialTarget, VcpuCount};
 use crate::hypervisor::{Kvm, KvmError, OpenError, Vcpu, Vm};
 use crate::memory::{self, Memory, MemoryError};
+use crate::signals::SignalFd;
 use crate::timeline::Timeline;
 
 /// Why a machine cannot be built.
@@ -88,6 +89,7 @@ impl Machine {
                 buses: devices.buses,
                 stop: signs.stop,
                 end: AtomicBool::new(false),
+                gate: Arc::default(),
                 ledger: config.stats.then(SharedLedger::default),
                 memory,
             }),
@@ -146,7 +148,7 @@ fn virtio_device(
     signs: &Signs,
 ) -> Result<Box<dyn VirtioDevice>, BuildError> {
     Ok(match role {
-        Role::Console => Box::new(console::console(&config.console, signs)?),
+        Role::Console => Box::new(console::console(&config.console, &config.ports, signs)?),
         Role::Disk(index) => Box::new(disk(&config.disks[index], config.vcpus)?),
         Role::Entropy => Box::new(Rng::default()),
     })
@@ -238,8 +240,18 @@ fn event_loop(
         boot: config.boot_timeout,
         grace: config.grace,
     };
+    let signals = SignalFd::new(if config.takes_signals {
+        &TAKEN_SIGNALS
+    } else {
+        &[]
+    });
     let mut events = EventLoop::new(signs.stop.clone())?;
-    events.add(Box::new(Supervisor::new(signs, button, deadlines)?));
+    events.add(Box::new(Supervisor::new(
+        signs,
+        button,
+        signals.map_err(BuildError::Host)?,
+        deadlines,
+    )?));
     for source in sources {
         events.add(source);
     }

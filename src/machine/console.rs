@@ -6,13 +6,15 @@ use std::path::PathBuf;
 
 use devices::host_io::{HostInput, HostOutput};
 use devices::virtio::HostFd;
-use devices::virtio::console::endpoint::{OutputFile, Pty, Socket, SocketError, Stdio, WindowSize};
+use devices::virtio::console::endpoint::{
+    OutputFile, Pty, Socket, SocketError, Stdio, Stream, WindowSize,
+};
 use devices::virtio::console::{Console, Endpoint, Port};
 
 use super::panic_message::PanicMessage;
 use super::signs::Signs;
 use super::stop::Stop;
-use crate::config::{ConsoleTarget, SerialTarget};
+use crate::config::{ConsoleTarget, PortConfig, SerialTarget};
 use crate::output::say;
 use crate::signals::SignalFd;
 use crate::terminal::escape;
@@ -29,25 +31,45 @@ pub enum ConsoleError {
     /// There is no pseudo-terminal.
     #[error("cannot make a pseudo-terminal for the console: is /dev/pts mounted?")]
     Pty(#[source] io::Error),
+    /// A port has no host's end.
+    #[error("cannot make a port")]
+    Port(#[source] io::Error),
     /// A standard stream is closed.
     #[error("cannot use standard input and output: is one of them closed?")]
     Stdio(#[source] io::Error),
 }
 
-/// Makes the console device.
+/// Makes the console device: the console of `target`, and `others` beside it.
 ///
 /// # Errors
 /// The host's end cannot be opened.
-pub fn console(target: &ConsoleTarget, signs: &Signs) -> Result<Console, ConsoleError> {
+pub fn console(
+    target: &ConsoleTarget,
+    others: &[PortConfig],
+    signs: &Signs,
+) -> Result<Console, ConsoleError> {
     let endpoint = Box::new(Watched {
         endpoint: endpoint(target, signs)?,
         panic: signs.panic.clone(),
     });
-    Ok(Console::new(vec![Port {
+    let console = Port {
         name: String::new(),
         is_console: true,
         endpoint,
-    }]))
+    };
+    let mut ports = vec![console];
+    for other in others {
+        ports.push(port(other).map_err(ConsoleError::Port)?);
+    }
+    Ok(Console::new(ports))
+}
+
+fn port(config: &PortConfig) -> io::Result<Port> {
+    Ok(Port {
+        name: config.name.clone(),
+        is_console: false,
+        endpoint: Box::new(Stream::new(config.socket.try_clone()?)?),
+    })
 }
 
 fn endpoint(target: &ConsoleTarget, signs: &Signs) -> Result<Box<dyn Endpoint>, ConsoleError> {

@@ -17,8 +17,14 @@ use crate::terminal::raw;
 /// A device, or anything else, that waits for events.
 pub type Source = Box<dyn MutEventSubscriber + Send>;
 
-/// Signals that ask the machine to end.
-const END_SIGNALS: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+/// Signals that a machine takes: those that ask it to end, and CONTINUED.
+pub const TAKEN_SIGNALS: [i32; 5] = [
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    CONTINUED,
+];
 /// The process goes on after it was stopped: the shell has had the terminal meanwhile.
 const CONTINUED: i32 = libc::SIGCONT;
 
@@ -77,18 +83,18 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Watches for signals from now on, and for the deadlines.
+    /// Ends the machine by `signals`, and by the deadlines.
     ///
     /// # Errors
     /// The host has no file descriptor left.
     pub fn new(
         signs: &Signs,
         button: PowerButton,
+        signals: SignalFd,
         deadlines: Deadlines,
     ) -> Result<Self, BuildError> {
         let timer = || TimerFd::new().map_err(|error| BuildError::Host(error.into()));
         let mut boot_timer = timer()?;
-        let signals = [&END_SIGNALS[..], &[CONTINUED]].concat();
         if let Some(time) = deadlines.boot {
             set(&mut boot_timer, time);
         }
@@ -96,7 +102,7 @@ impl Supervisor {
             signs: signs.clone(),
             button,
             grace: deadlines.grace,
-            signals: SignalFd::new(&signals).map_err(BuildError::Host)?,
+            signals,
             boot_timer,
             grace_timer: timer()?,
             ending: None,

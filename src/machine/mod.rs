@@ -5,6 +5,7 @@
 //! - [`attach`], [`console`]: every device in its place, and its host's end
 //! - [`event_loop`]: devices, signals and deadlines
 //! - [`vcpu_threads`], [`exit_handler`]: running the guest and serving its exits
+//! - [`handle`], [`gate`]: what another thread can do to it: stop, pause, resume
 //! - [`signs`], [`panic_message`], [`stop`]: what the guest shows, and why it ends
 //! - [`ledger`]: what it cost
 
@@ -13,6 +14,8 @@ pub mod build;
 pub mod console;
 pub mod event_loop;
 pub mod exit_handler;
+pub mod gate;
+pub mod handle;
 pub mod ledger;
 pub mod panic_message;
 pub mod plan;
@@ -24,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub use build::BuildError;
+pub use handle::Handle;
 pub use panic_message::PanicMessage;
 pub use plan::Plan;
 pub use stop::Stop;
@@ -55,6 +59,14 @@ pub struct Ended {
 }
 
 impl Machine {
+    /// A hold on it for other threads, while one runs it.
+    pub fn handle(&self) -> Handle {
+        Handle {
+            stop: self.shared.stop.clone(),
+            gate: self.shared.gate.clone(),
+        }
+    }
+
     /// Runs the guest until there is a reason to stop.
     pub fn run(self) -> Ended {
         let threads = match VcpuThreads::start(self.vcpus, self.shared.clone()) {

@@ -144,7 +144,8 @@ impl Plan {
 
 /// The console comes first, so that it prints before the disks are probed.
 fn slots(config: &MachineConfig) -> Result<Vec<Slot>, TooManyDisks> {
-    let console = (config.console != ConsoleTarget::Off).then_some(Role::Console);
+    let has_console = config.console != ConsoleTarget::Off || !config.ports.is_empty();
+    let console = has_console.then_some(Role::Console);
     let disks = (0..config.disks.len()).map(Role::Disk);
     let roles: Vec<Role> = console
         .into_iter()

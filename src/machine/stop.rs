@@ -16,6 +16,8 @@ pub enum Stop {
     Reboot,
     /// The user asked for it (Ctrl-a x).
     Escape,
+    /// Whoever runs the machine asked for it.
+    Asked,
     /// The guest's kernel panicked; with its message where the console showed it.
     Panic(Option<String>),
     /// A vCPU met a fault while it was telling of a fault that it met while telling of one.
@@ -49,7 +51,7 @@ impl Stop {
     /// The exit status of the process, as documented in the README.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::PowerOff | Self::Reboot | Self::Escape => 0,
+            Self::PowerOff | Self::Reboot | Self::Escape | Self::Asked => 0,
             Self::Host(_) => 1,
             Self::Panic(_) => 10,
             Self::TripleFault(_) => 11,
@@ -68,6 +70,7 @@ impl fmt::Display for Stop {
             Self::PowerOff => write!(f, "the guest powered off"),
             Self::Reboot => write!(f, "the guest rebooted"),
             Self::Escape => write!(f, "ended by Ctrl-a x"),
+            Self::Asked => write!(f, "ended from outside"),
             Self::Panic(Some(message)) => write!(f, "the guest's kernel panicked: {message}"),
             Self::Panic(None) => write!(f, "the guest's kernel panicked"),
             Self::TripleFault(crash) => write!(

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::exit_handler::{self, Buses, Fault, Next};
+use super::gate::{Entry, Gate};
 use super::ledger::{Cause, Ledger, SharedLedger};
 use super::stop::{Crash, Stop, StopCell};
 use crate::hypervisor::{KICK_SIGNAL, KvmError, Vcpu};
@@ -21,6 +22,8 @@ pub struct Shared {
     pub stop: Arc<StopCell>,
     /// Set when the threads are to end.
     pub end: AtomicBool,
+    /// What they pass on their way into the guest.
+    pub gate: Arc<Gate>,
     /// Where exits are counted, if the user wants to know.
     pub ledger: Option<SharedLedger>,
     /// For reading the code around a fault.
@@ -61,6 +64,7 @@ impl VcpuThreads {
 
     fn end(&mut self) -> Vec<Vcpu> {
         self.shared.end.store(true, Ordering::SeqCst);
+        self.shared.gate.remove();
         self.threads.iter().for_each(kick);
         let ended = self.threads.drain(..);
         ended.filter_map(|thread| thread.join().ok()).collect()
@@ -83,10 +87,12 @@ fn kick(thread: &JoinHandle<Vcpu>) {
 
 fn run(mut vcpu: Vcpu, shared: &Shared) -> Vcpu {
     let mut ledger = Ledger::default();
+    let gate = shared.gate.enter();
     let result = match &shared.ledger {
-        Some(_) => run_counted(&mut vcpu, shared, &mut ledger),
-        None => run_plain(&mut vcpu, shared),
+        Some(_) => run_counted(&mut vcpu, shared, &gate, &mut ledger),
+        None => run_plain(&mut vcpu, shared, &gate),
     };
+    drop(gate);
     if let Some(sum) = &shared.ledger {
         sum.add(ledger);
     }
@@ -99,8 +105,13 @@ fn run(mut vcpu: Vcpu, shared: &Shared) -> Vcpu {
 }
 
 /// The hot loop; `None` means that the machine stops.
-fn run_plain(vcpu: &mut Vcpu, shared: &Shared) -> Result<Option<Fault>, KvmError> {
+fn run_plain(
+    vcpu: &mut Vcpu,
+    shared: &Shared,
+    gate: &Entry<'_>,
+) -> Result<Option<Fault>, KvmError> {
     while !shared.end.load(Ordering::Relaxed) {
+        gate.pass();
         if let Next::Fault(fault) = exit_handler::handle(vcpu.run()?, &shared.buses) {
             return Ok(Some(fault));
         }
@@ -111,9 +122,11 @@ fn run_plain(vcpu: &mut Vcpu, shared: &Shared) -> Result<Option<Fault>, KvmError
 fn run_counted(
     vcpu: &mut Vcpu,
     shared: &Shared,
+    gate: &Entry<'_>,
     ledger: &mut Ledger,
 ) -> Result<Option<Fault>, KvmError> {
     while !shared.end.load(Ordering::Relaxed) {
+        gate.pass();
         let exit = vcpu.run()?;
         let (cause, begin) = (Cause::of(&exit), Instant::now());
         let next = exit_handler::handle(exit, &shared.buses);

@@ -6,11 +6,13 @@ mod file;
 mod pty;
 mod socket;
 mod stdio;
+mod stream;
 
 pub use file::OutputFile;
 pub use pty::Pty;
 pub use socket::{Socket, SocketError};
 pub use stdio::Stdio;
+pub use stream::Stream;
 
 use std::os::fd::AsFd;
 
