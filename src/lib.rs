@@ -13,6 +13,7 @@
 //! - [`boot`]: a kernel file becomes bytes in memory and an entry point
 //! - [`machine`]: the virtual computer, planned, built in visible steps and run
 //! - [`doctor`]: whether a kernel will boot here, found out by tiny guests
+//! - [`run`]: one image behind one of three walls, under one contract
 //! - [`diagnostics`]: what is logged, as the user reads it
 //! - [`cli`]: the command line
 //! - [`commands`]: each verb of it
@@ -33,6 +34,7 @@ pub mod machine;
 pub mod memory;
 pub mod output;
 pub mod root;
+pub mod run;
 pub mod signals;
 pub mod terminal;
 pub mod timeline;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use the layers above its own line.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["chain", "guest", "output", "signals", "timeline"],
     &["config", "image", "memory", "terminal"],
     &["root"],
@@ -15,6 +15,7 @@ const LAYERS: [&[&str]; 10] = [
     &["arch"],
     &["boot"],
     &["machine", "doctor", "diagnostics"],
+    &["run"],
     &["cli"],
     &["commands"],
     &["main", "lib"],

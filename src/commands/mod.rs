@@ -3,16 +3,22 @@
 mod boot;
 mod commit;
 mod completions;
+mod detach;
 mod diff;
 mod dry_run;
+mod exec;
+mod instances;
 mod keep;
 mod kept;
+mod logs;
+mod run;
 mod statistics;
 
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
 use crate::doctor;
+use crate::run::outcome;
 
 /// What a command can end with instead of an exit status: told once, by `main`.
 pub type Failure = Box<dyn std::error::Error>;
@@ -24,10 +30,22 @@ pub type Failure = Box<dyn std::error::Error>;
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         None => boot::run(cli.boot),
+        Some(Command::Run(options)) => Ok(run::run(*options)),
+        Some(Command::Instance(command)) => instances::run(command),
         Some(Command::Doctor { json }) => Ok(ExitCode::from(doctor::run(json)?)),
         Some(Command::Completions { shell }) => completions::run(shell),
         Some(Command::Diff { name, json }) => diff::run(&name, json),
         Some(Command::Commit { name, tag, replace }) => commit::run(&name, &tag, replace),
         Some(Command::Keep { command }) => keep::run(command),
     }
+}
+
+/// The exit status of a command behind a wall. A failure of ours is told here, and has a status
+/// that is not the command's (docs/contract.md).
+fn ours(result: Result<u8, Failure>) -> ExitCode {
+    let status = result.unwrap_or_else(|error| {
+        crate::output::say(format_args!("vmm: {}", crate::chain(error.as_ref())));
+        outcome::OURS
+    });
+    ExitCode::from(status)
 }

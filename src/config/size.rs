@@ -67,7 +67,11 @@ impl TryFrom<String> for MemorySize {
     }
 }
 
-fn parse_bytes(text: &str) -> Result<u64, SizeError> {
+/// The bytes that `text` means: a number, perhaps with K, M or G.
+///
+/// # Errors
+/// It is no such number, or too large a one.
+pub fn parse_bytes(text: &str) -> Result<u64, SizeError> {
     let (digits, shift) = match text.as_bytes().last() {
         Some(b'K' | b'k') => (&text[..text.len() - 1], 10),
         Some(b'M' | b'm') => (&text[..text.len() - 1], 20),

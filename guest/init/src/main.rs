@@ -1,8 +1,8 @@
 //! PID 1, the same behind every wall.
 //!
-//! - `init launch FILE`: starts the command that FILE (a path, or the number of an inherited
-//!   file descriptor) describes, with the streams that are here already: behind the process
-//!   and the container wall
+//! - `init launch FILE`: starts the command that FILE (the number of an inherited file
+//!   descriptor, or a path) describes, with the streams that are here already: behind the
+//!   process and the container wall
 //! - as the first program of a virtual machine's initial RAM disk: makes a root of the
 //!   machine's disks, and starts the commands that come over a port
 //!
@@ -30,13 +30,36 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let status = match words.as_slice() {
-        [_, "launch", source] => foreground::run(source),
-        _ => Err("usage: init launch FILE".into()),
+        [_, "launch", options @ .., source] => {
+            enter(options).and_then(|()| foreground::run(source))
+        }
+        _ => Err(USAGE.into()),
     };
     ExitCode::from(status.unwrap_or_else(|error| {
         eprintln!("init: {}", chain(error.as_ref()));
         FAILURE
     }))
+}
+
+const USAGE: &str = "usage: init launch [--join CGROUP.PROCS]… [--root DIRECTORY] FILE";
+
+/// Goes where the command is to be: what a container's engine has done already, and the
+/// process wall leaves to us.
+fn enter(options: &[&str]) -> Result<(), Failure> {
+    match options {
+        [] => Ok(()),
+        ["--join", procs, rest @ ..] => {
+            std::fs::write(procs, "0").map_err(|error| format!("cannot join {procs}: {error}"))?;
+            enter(rest)
+        }
+        ["--root", root, rest @ ..] => {
+            std::os::unix::fs::chroot(root)
+                .and_then(|()| std::env::set_current_dir("/"))
+                .map_err(|error| format!("cannot make {root} the root: {error}"))?;
+            enter(rest)
+        }
+        _ => Err(USAGE.into()),
+    }
 }
 
 /// What ends `init` instead of a command's status.

@@ -1,5 +1,9 @@
 //! The command line: the types that clap parses, and nothing else.
 
+pub mod instances;
+pub mod run;
+pub mod signal;
+
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -74,6 +78,14 @@ pub struct Boot {
 /// Jobs other than booting.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a command of an image behind a wall: process, container or vm
+    #[command(after_help = run::RUN_STATUS)]
+    Run(Box<run::Run>),
+
+    /// Jobs with what runs.
+    #[command(flatten)]
+    Instance(instances::InstanceCommand),
+
     /// Tell whether a stock kernel will boot on this host, and what else a machine finds here
     #[command(after_help = DOCTOR_STATUS)]
     Doctor {

@@ -1,0 +1,88 @@
+//! What an instance may be called: it becomes a directory, a host name and a cgroup.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A name of 1 to 63 letters, digits, `-`, `_` and `.`, the first a letter or a digit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct InstanceName(String);
+
+/// The text is no such name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' cannot be the name of an instance: use 1 to 63 letters, digits, '-', '_' and '.', \
+     beginning with a letter or a digit"
+)]
+pub struct NameError(String);
+
+impl InstanceName {
+    /// A name that nobody has chosen; two are the same once in four billion.
+    pub fn random() -> Self {
+        let mut bytes = [0; 4];
+        // Without the host's randomness it is an ordinary name, and taken the second time.
+        let _ = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
+        Self(format!("vmm-{:08x}", u32::from_ne_bytes(bytes)))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstanceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for InstanceName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric();
+        let is_name = (1..=63).contains(&text.len())
+            && text.starts_with(is_plain)
+            && text.chars().all(|c| is_plain(c) || "-_.".contains(c));
+        match is_name {
+            true => Ok(Self(text.to_owned())),
+            false => Err(NameError(text.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for InstanceName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<InstanceName> for String {
+    fn from(name: InstanceName) -> Self {
+        name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_no_path() {
+        for text in ["", ".", "..", "a/b", "-a", ".a", "a b", &"a".repeat(64)] {
+            assert!(text.parse::<InstanceName>().is_err(), "{text}");
+        }
+        assert!("web-1.old_2".parse::<InstanceName>().is_ok());
+    }
+
+    #[test]
+    fn a_random_name_is_one() {
+        let name = InstanceName::random();
+        assert_eq!(name.as_str().parse(), Ok(name.clone()));
+    }
+}

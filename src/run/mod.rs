@@ -1,0 +1,182 @@
+//! One image behind one of three walls, under one contract (docs/contract.md).
+//!
+//! - [`wall`]: the walls, and what each cannot promise
+//! - [`request`]: what the user wants run
+//! - [`command`]: image and wishes become the command that is launched
+//! - [`running`]: what a wall offers for a command that runs behind it
+//! - [`process`], [`container`], [`vm`]: the walls
+//! - [`ending`], [`supervise`]: signals, time, and what other commands ask
+//! - [`outcome`], [`record`]: how it ended, and all that is told of it
+//! - [`instance`]: which commands run now
+
+pub mod command;
+pub mod ending;
+pub mod init;
+pub mod instance;
+pub mod outcome;
+pub mod process;
+pub mod record;
+pub mod request;
+pub mod running;
+pub mod supervise;
+pub mod tree;
+pub mod wall;
+
+use std::io;
+
+pub use instance::{InstanceName, Registry, RegistryError};
+pub use outcome::Outcome;
+pub use request::Request;
+pub use wall::{Refusal, Wall};
+
+use command::NoCommand;
+use instance::control::Listener;
+use instance::{Entry, State};
+use record::Record;
+use running::{Instance, Streams};
+use supervise::Signals;
+use wire::Launch;
+
+use crate::image::{Image, ImageError, Store};
+use crate::terminal::raw::RawMode;
+use crate::timeline::Timeline;
+
+/// Why a command cannot be run. None of these is the command's own failure.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no such image, or it cannot be used.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// There is nothing to run.
+    #[error(transparent)]
+    Command(#[from] NoCommand),
+    /// The wall cannot keep a promise.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The instance cannot be made.
+    #[error(transparent)]
+    Instance(#[from] RegistryError),
+    /// The wall cannot be put up, or does not do what it is asked.
+    #[error("the {} wall failed", .0.name())]
+    Wall(Wall, #[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A system call failed.
+    #[error("{doing}")]
+    Io {
+        /// What we were doing.
+        doing: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl RunError {
+    /// An error of the system while `doing` something.
+    pub fn io(doing: impl Into<String>, source: io::Error) -> Self {
+        Self::Io {
+            doing: doing.into(),
+            source,
+        }
+    }
+
+    /// An error of `wall`.
+    pub fn wall(wall: Wall, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Wall(wall, source.into())
+    }
+}
+
+/// What a wall gets to put a command behind it.
+pub struct Behind<'a> {
+    /// What the user wants.
+    pub request: &'a Request,
+    /// The image.
+    pub image: &'a Image,
+    /// Where images and keeps are.
+    pub store: &'a Store,
+    /// The command.
+    pub launch: Launch,
+    /// The instance that it becomes.
+    pub entry: &'a Entry,
+    /// What took how long.
+    pub timeline: &'a Timeline,
+}
+
+/// Runs what `request` wants until it ends.
+///
+/// `started` is called when the command has been started.
+///
+/// # Errors
+/// It cannot be run: the failure is ours, and nothing of it is left.
+pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError> {
+    let timeline = Timeline::default();
+    let signals = Signals::take()?;
+    let store = Store::open_default()?;
+    let image = store.resolve(&request.image, &request.resolve)?;
+    timeline.mark("vmm: image");
+    let launch = command::launch(&request.image, &image.config, request.wishes.clone())?;
+    let entry = Registry::open()?.create(request.name.clone())?;
+    entry.describe(&State::of(request, &image, &launch))?;
+    let behind = Behind {
+        request,
+        image: &image,
+        store: &store,
+        launch,
+        entry: &entry,
+        timeline: &timeline,
+    };
+    let record = run_behind(behind, signals, started);
+    match (&record, request.detached) {
+        (Ok(record), true) => entry.keep(&record.outcome)?,
+        _ => entry.remove()?,
+    }
+    record
+}
+
+fn run_behind(
+    behind: Behind<'_>,
+    signals: Signals,
+    started: impl FnOnce(),
+) -> Result<Record, RunError> {
+    let Behind {
+        request,
+        image,
+        timeline,
+        ..
+    } = behind;
+    let listener = Listener::bind(behind.entry.directory())
+        .map_err(|error| RunError::io("cannot listen for other commands", error))?;
+    let terminal = raw_terminal(request)?;
+    let mut instance = start(behind)?;
+    timeline.mark("vmm: wall");
+    started();
+    let kernel = instance.kernel();
+    let timed_out = supervise::until_end(&mut *instance, &listener, signals, request.times)?;
+    let outcome = Outcome {
+        timed_out,
+        ..instance.finish()?
+    };
+    drop(terminal);
+    timeline.mark("command: until it ended");
+    Ok(Record::of(request, image, outcome, kernel, timeline))
+}
+
+/// Every key is the command's while this lives, if it has a terminal.
+fn raw_terminal(request: &Request) -> Result<Option<RawMode>, RunError> {
+    match request.wishes.tty {
+        Some(_) => RawMode::enter(io::stdin())
+            .map_err(|error| RunError::io("cannot set the terminal up", error)),
+        None => Ok(None),
+    }
+}
+
+fn start(behind: Behind<'_>) -> Result<Box<dyn Instance>, RunError> {
+    let streams = match behind.request.detached {
+        true => Streams::of_files(behind.entry.directory()),
+        false => Streams::of_this_process(),
+    };
+    let streams =
+        streams.map_err(|error| RunError::io("cannot pass the standard streams on", error))?;
+    match behind.request.wall {
+        Wall::Process => process::start(behind, streams),
+        Wall::Container | Wall::Vm => todo!(),
+    }
+}

@@ -1,0 +1,172 @@
+//! The process wall: the image's files, and else no wall. It isolates nothing.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::FdFlags;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use wire::{Launch, WindowSize};
+
+use super::outcome::Outcome;
+use super::running::{Instance, Session, Streams};
+use super::tree::{self, Tree};
+use super::{Behind, RunError, Wall, init};
+use crate::root::enter::{EnterError, View, Writable};
+
+/// As tmpfs has it.
+const ALL_OF_MEMORY: u64 = 0;
+
+/// A command that runs in the image's files.
+struct Process {
+    init: Init,
+    tree: Tree,
+}
+
+/// An `init` of ours with its command.
+struct Init {
+    child: Child,
+    pidfd: OwnedFd,
+}
+
+/// Starts the command of `behind` on `streams`.
+///
+/// # Errors
+/// The host does not let us put its root together, or start it.
+pub fn start(behind: Behind<'_>, streams: Streams) -> Result<Box<dyn Instance>, RunError> {
+    let tree = tree::mount(&behind)?;
+    furnish(&behind, &tree).map_err(|error| RunError::wall(Wall::Process, error))?;
+    let init = Init::start(tree.root.path(), &behind.launch, streams)?;
+    Ok(Box::new(Process { init, tree }))
+}
+
+/// Gives the tree what the contract says it has.
+fn furnish(behind: &Behind<'_>, tree: &Tree) -> Result<(), EnterError> {
+    let view = View::of(&tree.root)?;
+    for private in ["/tmp", "/run"].map(Path::new) {
+        view.private(private, ALL_OF_MEMORY)?;
+    }
+    for volume in &behind.request.volumes {
+        let writable = match volume.read_only {
+            true => Writable::No,
+            false => Writable::Yes,
+        };
+        view.show(&volume.source, Path::new(&volume.target), writable)?;
+    }
+    match behind.request.read_only {
+        true => view.make_read_only(),
+        false => Ok(()),
+    }
+}
+
+impl Init {
+    fn start(root: &Path, launch: &Launch, streams: Streams) -> Result<Self, RunError> {
+        let starting = |error| RunError::io("cannot start init", error);
+        let (file, number) = pass_on(launch).map_err(starting)?;
+        let program = init::in_memory().map_err(starting)?;
+        let child = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+            .arg0("init")
+            .arg("launch")
+            .arg("--root")
+            .arg(root)
+            .arg(number)
+            .env_clear()
+            .stdin(streams.input)
+            .stdout(streams.output)
+            .stderr(streams.errors)
+            .spawn()
+            .map_err(starting)?;
+        drop(file);
+        let pid = Pid::from_child(&child);
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| starting(error.into()))?;
+        Ok(Self { child, pidfd })
+    }
+}
+
+/// `launch` as a file that a child inherits, and its number there.
+fn pass_on(launch: &Launch) -> io::Result<(File, String)> {
+    use std::io::{Seek, Write};
+    let mut file = File::from(memfd_create("launch", MemfdFlags::empty())?);
+    serde_json::to_writer(&file, launch)?;
+    file.flush()?;
+    file.rewind()?;
+    rustix::io::fcntl_setfd(&file, FdFlags::empty())?;
+    let number = file.as_raw_fd().to_string();
+    Ok((file, number))
+}
+
+impl Session for Init {
+    fn ended(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    fn signal(&mut self, signal: i32) -> Result<(), RunError> {
+        let Some(signal) = Signal::from_named_raw(signal) else {
+            return Ok(());
+        };
+        match pidfd_send_signal(&self.pidfd, signal) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(error) => Err(RunError::io("cannot send a signal", error.into())),
+        }
+    }
+
+    fn resize(&mut self, _size: WindowSize) -> Result<(), RunError> {
+        self.signal(libc::SIGWINCH)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Outcome, RunError> {
+        let status = self.child.wait();
+        let status = status.map_err(|error| RunError::io("cannot wait for init", error))?;
+        Ok(Outcome::of(status_of(status)))
+    }
+}
+
+/// 128 and the signal, as a shell tells it.
+fn status_of(status: ExitStatus) -> u8 {
+    let signalled = || 128 + status.signal().unwrap_or(0);
+    let code = status.code().unwrap_or_else(signalled);
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+impl Session for Process {
+    fn ended(&self) -> BorrowedFd<'_> {
+        self.init.ended()
+    }
+
+    fn signal(&mut self, signal: i32) -> Result<(), RunError> {
+        self.init.signal(signal)
+    }
+
+    fn resize(&mut self, size: WindowSize) -> Result<(), RunError> {
+        self.init.resize(size)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Outcome, RunError> {
+        Box::new(self.init).finish()
+    }
+}
+
+impl Instance for Process {
+    fn pause(&mut self, paused: bool) -> Result<(), RunError> {
+        self.signal(if paused { libc::SIGSTOP } else { libc::SIGCONT })
+    }
+
+    fn exec(&mut self, launch: &Launch, streams: Streams) -> Result<Box<dyn Session>, RunError> {
+        let root: PathBuf = self.tree.root.path().to_owned();
+        Ok(Box::new(Init::start(&root, launch, streams)?))
+    }
+
+    fn kernel(&self) -> String {
+        host_kernel()
+    }
+}
+
+/// The release of the host's kernel.
+pub fn host_kernel() -> String {
+    let release = rustix::system::uname();
+    release.release().to_string_lossy().into_owned()
+}

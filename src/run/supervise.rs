@@ -1,0 +1,261 @@
+//! Watches a command until it ends: signals and its time, and what other commands ask.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::RunError;
+use super::ending::{Action, Ending};
+use super::instance::control::{self, Connection, Listener, Reply, Request};
+use super::outcome::Outcome;
+use super::running::{Instance, Session};
+use crate::signals::SignalFd;
+use crate::terminal;
+
+/// Signals that are the command's.
+const PASSED_ON: [i32; 6] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGTERM,
+];
+
+/// How long a command has, and how long it may take to end.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// From its start.
+    pub timeout: Option<Duration>,
+    /// From being asked to end.
+    pub grace: Duration,
+}
+
+/// Signals for the command, taken from this process: before any thread of it starts.
+pub struct Signals(SignalFd);
+
+impl Signals {
+    /// Takes them from now on.
+    ///
+    /// # Errors
+    /// The host has no file descriptor left.
+    pub fn take() -> Result<Self, RunError> {
+        let signals = [&PASSED_ON[..], &[libc::SIGWINCH]].concat();
+        match SignalFd::new(&signals) {
+            Ok(signals) => Ok(Self(signals)),
+            Err(error) => Err(RunError::io("cannot take signals", error)),
+        }
+    }
+}
+
+/// A command of `vmm exec`, and who waits for it.
+struct Guest {
+    connection: Connection,
+    session: Box<dyn Session>,
+}
+
+/// What is watched.
+struct Supervisor<'a> {
+    instance: &'a mut dyn Instance,
+    listener: &'a Listener,
+    signals: Signals,
+    ending: Ending,
+    timeout: Option<Instant>,
+    kill: Option<Instant>,
+    asking: Vec<Connection>,
+    guests: Vec<Guest>,
+}
+
+/// Watches `instance` until its command ends; whether its time had passed.
+///
+/// # Errors
+/// The command cannot be reached any more.
+pub fn until_end(
+    instance: &mut dyn Instance,
+    listener: &Listener,
+    signals: Signals,
+    times: Times,
+) -> Result<bool, RunError> {
+    let mut supervisor = Supervisor {
+        instance,
+        listener,
+        signals,
+        ending: Ending::new(times.grace),
+        timeout: times.timeout.map(|time| Instant::now() + time),
+        kill: None,
+        asking: Vec::new(),
+        guests: Vec::new(),
+    };
+    while !supervisor.serve()? {}
+    Ok(supervisor.ending.timed_out())
+}
+
+impl Supervisor<'_> {
+    /// Waits for something and serves it; whether the command has ended.
+    fn serve(&mut self) -> Result<bool, RunError> {
+        let ready = self.wait()?;
+        if ready.contains(&self.instance.ended().as_raw_fd()) {
+            return Ok(true);
+        }
+        self.serve_signals()?;
+        self.serve_deadlines()?;
+        while let Some(connection) = self.listener.accept() {
+            self.asking.push(connection);
+        }
+        self.serve_requests(&ready);
+        self.serve_guests(&ready);
+        Ok(false)
+    }
+
+    /// The file descriptors that have something to tell.
+    fn wait(&self) -> Result<Vec<RawFd>, RunError> {
+        let mut watched = vec![
+            self.instance.ended(),
+            self.listener.as_fd(),
+            // SAFETY: the descriptor lives as long as `self.signals`.
+            unsafe { BorrowedFd::borrow_raw(self.signals.0.as_raw_fd()) },
+        ];
+        watched.extend(self.asking.iter().map(AsFd::as_fd));
+        for guest in &self.guests {
+            watched.extend([guest.connection.as_fd(), guest.session.ended()]);
+        }
+        let mut polled: Vec<PollFd<'_>> = watched
+            .iter()
+            .map(|fd| PollFd::new(fd, PollFlags::IN))
+            .collect();
+        match poll(&mut polled, self.time_left().as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(RunError::io("cannot wait for the command", error.into())),
+        }
+        let ready = polled.iter().zip(&watched);
+        Ok(ready
+            .filter(|(polled, _)| !polled.revents().is_empty())
+            .map(|(_, fd)| fd.as_raw_fd())
+            .collect())
+    }
+
+    fn time_left(&self) -> Option<Timespec> {
+        let deadline = self.timeout.into_iter().chain(self.kill).min()?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        Timespec::try_from(left).ok()
+    }
+
+    fn serve_signals(&mut self) -> Result<(), RunError> {
+        while let Some(signal) = self.signals.0.take() {
+            if signal == libc::SIGWINCH {
+                self.instance.resize(terminal::window_size())?;
+                continue;
+            }
+            let action = self.ending.signal(signal);
+            self.act(action)?;
+        }
+        Ok(())
+    }
+
+    fn serve_deadlines(&mut self) -> Result<(), RunError> {
+        let now = Instant::now();
+        if self.kill.take_if(|time| *time <= now).is_some() {
+            self.act(Action::Kill)?;
+        }
+        if self.timeout.take_if(|time| *time <= now).is_some() {
+            let action = self.ending.timeout();
+            self.act(action)?;
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), RunError> {
+        match action {
+            Action::Signal(signal) => self.instance.signal(signal),
+            Action::Kill => self.instance.signal(libc::SIGKILL),
+            Action::SignalAndWait(signal, grace) => {
+                self.kill = Some(Instant::now() + grace);
+                self.instance.signal(signal)
+            }
+        }
+    }
+
+    fn serve_requests(&mut self, ready: &[RawFd]) {
+        for connection in std::mem::take(&mut self.asking) {
+            if !ready.contains(&connection.as_fd().as_raw_fd()) {
+                self.asking.push(connection);
+                continue;
+            }
+            let reply = match connection.receive() {
+                Ok(Some((Request::Exec(launch), files))) => {
+                    let session = control::streams(files)
+                        .map_err(|error| RunError::io("cannot take its streams", error))
+                        .and_then(|streams| self.instance.exec(&launch, streams));
+                    match session {
+                        Ok(session) => {
+                            self.guests.push(Guest {
+                                connection,
+                                session,
+                            });
+                            continue;
+                        }
+                        Err(error) => Reply::Failed(crate::chain(&error)),
+                    }
+                }
+                Ok(Some((request, _))) => self.answer(request),
+                Ok(None) => continue,
+                Err(error) => Reply::Failed(error.to_string()),
+            };
+            // Who does not wait for the answer does not want it.
+            let _ = connection.send(&reply, &[]);
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Reply {
+        let done = match request {
+            Request::Signal(signal) => {
+                let action = self.ending.signal(signal);
+                self.act(action)
+            }
+            Request::Kill => self.act(Action::Kill),
+            Request::Pause => self.instance.pause(true),
+            Request::Resume => self.instance.pause(false),
+            Request::Exec(_) | Request::Resize(_) => {
+                return Reply::Failed("that is no request of its own".to_owned());
+            }
+        };
+        match done {
+            Ok(()) => Reply::Done,
+            Err(error) => Reply::Failed(crate::chain(&error)),
+        }
+    }
+
+    fn serve_guests(&mut self, ready: &[RawFd]) {
+        for mut guest in std::mem::take(&mut self.guests) {
+            if ready.contains(&guest.session.ended().as_raw_fd()) {
+                let _ = guest.connection.send(&outcome(guest.session.finish()), &[]);
+                continue;
+            }
+            if ready.contains(&guest.connection.as_fd().as_raw_fd()) {
+                serve_guest(&mut guest);
+            }
+            self.guests.push(guest);
+        }
+    }
+}
+
+/// A caller that has gone takes its command along, as a terminal that hangs up does.
+fn serve_guest(guest: &mut Guest) {
+    let done = match guest.connection.receive() {
+        Ok(Some((Request::Signal(signal), _))) => guest.session.signal(signal),
+        Ok(Some((Request::Resize(size), _))) => guest.session.resize(size),
+        Ok(Some(_)) => Ok(()),
+        Ok(None) | Err(_) => guest.session.signal(libc::SIGKILL),
+    };
+    if let Err(error) = done {
+        log::warn!("{}", crate::chain(&error));
+    }
+}
+
+fn outcome(ended: Result<Outcome, RunError>) -> Reply {
+    match ended {
+        Ok(outcome) => Reply::Ended(outcome),
+        Err(error) => Reply::Failed(crate::chain(&error)),
+    }
+}
