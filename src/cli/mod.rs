@@ -1,6 +1,8 @@
 //! The command line: the types that clap parses, and nothing else.
 
+pub mod image;
 pub mod instances;
+pub mod keep;
 pub mod run;
 pub mod signal;
 
@@ -125,28 +127,14 @@ pub enum Command {
         replace: bool,
     },
 
+    /// Import images, and see what there is
+    #[command(subcommand, after_help = image::IMAGE_HELP)]
+    Image(image::ImageCommand),
+
     /// List what runs with --keep have left, or give it up
     Keep {
         /// What to do.
         #[command(subcommand)]
-        command: KeepCommand,
-    },
-}
-
-/// Jobs with keeps.
-#[derive(Debug, Subcommand)]
-pub enum KeepCommand {
-    /// List all keeps
-    List {
-        /// Print the list as JSON.
-        #[arg(long)]
-        json: bool,
-    },
-
-    /// Delete keeps with all that is in them
-    Remove {
-        /// Which.
-        #[arg(required = true, value_name = "NAME")]
-        names: Vec<KeepName>,
+        command: keep::KeepCommand,
     },
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use crate::config::size::parse_bytes;
+use crate::config::parse_bytes;
 use crate::image::Platform;
 use crate::root::KeepName;
 use crate::run::request::{Limits, Volume};

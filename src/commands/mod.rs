@@ -7,6 +7,7 @@ mod detach;
 mod diff;
 mod dry_run;
 mod exec;
+mod image;
 mod instances;
 mod keep;
 mod kept;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Run(options)) => Ok(run::run(*options)),
         Some(Command::Instance(command)) => instances::run(command),
         Some(Command::Doctor { json }) => Ok(ExitCode::from(doctor::run(json)?)),
+        Some(Command::Image(command)) => image::run(command),
         Some(Command::Completions { shell }) => completions::run(shell),
         Some(Command::Diff { name, json }) => diff::run(&name, json),
         Some(Command::Commit { name, tag, replace }) => commit::run(&name, &tag, replace),

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use console::{ConsoleTarget, PortConfig, SerialTarget};
 pub use disk::{Cache, DiskConfig};
 pub use settings::{OnReboot, Protocol, Settings};
-pub use size::{MemorySize, VcpuCount};
+pub use size::{MemorySize, VcpuCount, parse_bytes};
 
 /// A whole machine, as the user wants it.
 #[derive(Clone, Debug)]

@@ -67,10 +67,10 @@ impl TryFrom<String> for MemorySize {
     }
 }
 
-/// The bytes that `text` means: a number, perhaps with K, M or G.
+/// Bytes as a user writes them: 1500, 64K, 512M, 2G.
 ///
 /// # Errors
-/// It is no such number, or too large a one.
+/// It is no size.
 pub fn parse_bytes(text: &str) -> Result<u64, SizeError> {
     let (digits, shift) = match text.as_bytes().last() {
         Some(b'K' | b'k') => (&text[..text.len() - 1], 10),

@@ -90,11 +90,6 @@ impl<T> Hashing<T> {
         Self { inner, state }
     }
 
-    /// What it passes bytes to or takes them from.
-    pub(super) fn get_mut(&mut self) -> &mut T {
-        &mut self.inner
-    }
-
     /// The digest of all that has passed.
     pub(super) fn digest(self) -> Digest {
         Digest(self.state.finalize().into())

@@ -5,20 +5,23 @@
 //! file system, so nothing in an archive ever names a path of the host. This module knows no
 //! mounts, no walls and no guests.
 
-#![allow(dead_code, reason = "archives, which come next, use the rest")]
-
+mod archive;
 mod beneath;
 mod config;
 mod content;
 mod digest;
 pub mod erofs;
 mod error;
+mod export;
+pub mod layer;
 mod name;
 mod platform;
 mod progress;
 mod source;
+mod spool;
 mod store;
 pub mod tree;
+mod unpack;
 
 use std::path::PathBuf;
 
@@ -30,6 +33,7 @@ pub use digest::{Digest, DigestError};
 pub use error::{ImageError, SourceError};
 pub use name::{Name, NameError};
 pub use platform::{Platform, PlatformError};
+pub use spool::{Spool, TooLarge};
 pub use store::{BaseLock, Collected, Listed, Store};
 
 /// What there is to run: the files, and how their maker wants them run.

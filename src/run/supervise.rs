@@ -1,9 +1,11 @@
 //! Watches a command until it ends: signals and its time, and what other commands ask.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use wire::Launch;
 
 use super::RunError;
 use super::ending::{Action, Ending};
@@ -178,33 +180,38 @@ impl Supervisor<'_> {
 
     fn serve_requests(&mut self, ready: &[RawFd]) {
         for connection in std::mem::take(&mut self.asking) {
-            if !ready.contains(&connection.as_fd().as_raw_fd()) {
+            if ready.contains(&connection.as_fd().as_raw_fd()) {
+                self.serve_request(connection);
+            } else {
                 self.asking.push(connection);
-                continue;
             }
-            let reply = match connection.receive() {
-                Ok(Some((Request::Exec(launch), files))) => {
-                    let session = control::streams(files)
-                        .map_err(|error| RunError::io("cannot take its streams", error))
-                        .and_then(|streams| self.instance.exec(&launch, streams));
-                    match session {
-                        Ok(session) => {
-                            self.guests.push(Guest {
-                                connection,
-                                session,
-                            });
-                            continue;
-                        }
-                        Err(error) => Reply::Failed(crate::chain(&error)),
-                    }
-                }
-                Ok(Some((request, _))) => self.answer(request),
-                Ok(None) => continue,
-                Err(error) => Reply::Failed(error.to_string()),
-            };
-            // Who does not wait for the answer does not want it.
-            let _ = connection.send(&reply, &[]);
         }
+    }
+
+    fn serve_request(&mut self, connection: Connection) {
+        let reply = match connection.receive() {
+            Ok(Some((Request::Exec(launch), files))) => match self.exec(&launch, files) {
+                Ok(session) => {
+                    let guest = Guest {
+                        connection,
+                        session,
+                    };
+                    return self.guests.push(guest);
+                }
+                Err(error) => Reply::Failed(crate::chain(&error)),
+            },
+            Ok(Some((request, _))) => self.answer(request),
+            Ok(None) => return,
+            Err(error) => Reply::Failed(error.to_string()),
+        };
+        // Who does not wait for the answer does not want it.
+        let _ = connection.send(&reply, &[]);
+    }
+
+    fn exec(&mut self, launch: &Launch, files: Vec<OwnedFd>) -> Result<Box<dyn Session>, RunError> {
+        let streams = control::streams(files)
+            .map_err(|error| RunError::io("cannot take its streams", error))?;
+        self.instance.exec(launch, streams)
     }
 
     fn answer(&mut self, request: Request) -> Reply {
@@ -242,7 +249,12 @@ impl Supervisor<'_> {
 
 /// A caller that has gone takes its command along, as a terminal that hangs up does.
 fn serve_guest(guest: &mut Guest) {
-    let done = match guest.connection.receive() {
+    let received = match guest.connection.receive() {
+        // It was the request for the command that had come.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+        received => received,
+    };
+    let done = match received {
         Ok(Some((Request::Signal(signal), _))) => guest.session.signal(signal),
         Ok(Some((Request::Resize(size), _))) => guest.session.resize(size),
         Ok(Some(_)) => Ok(()),

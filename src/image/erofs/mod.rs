@@ -7,9 +7,11 @@
 
 mod directory;
 mod plan;
+mod read;
 mod write;
 mod xattr;
 
+pub use read::read;
 pub use write::write;
 pub(super) use xattr::is_kept;
 

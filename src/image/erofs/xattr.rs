@@ -49,6 +49,33 @@ pub(super) fn count(body: &[u8]) -> u16 {
     }
 }
 
+/// The size of the bytes behind an inode with this `i_xattr_icount`.
+pub(super) fn size(count: u16) -> usize {
+    match usize::from(count) {
+        0 => 0,
+        count => HEADER + (count - 1) * 4,
+    }
+}
+
+/// The attributes that [`body`] was made of; `None` where it is damaged.
+pub(super) fn parse(body: &[u8]) -> Option<BTreeMap<Vec<u8>, Vec<u8>>> {
+    let mut xattrs = BTreeMap::new();
+    let mut rest = body.get(HEADER..).unwrap_or_default();
+    while let [length, index, low, high, behind @ ..] = rest {
+        let (_, prefix) = PREFIXES
+            .iter()
+            .map(|(p, i)| (i, p))
+            .find(|(i, _)| *i == index)?;
+        let size = usize::from(u16::from_le_bytes([*low, *high]));
+        let (name, value) = behind.split_at_checked(usize::from(*length))?;
+        let value = value.get(..size)?;
+        xattrs.insert([prefix, name].concat(), value.to_vec());
+        let used = (4 + name.len() + size).next_multiple_of(4);
+        rest = rest.get(used..)?;
+    }
+    Some(xattrs)
+}
+
 /// The index of a name's beginning, and the rest of it.
 fn split(name: &[u8]) -> Option<(u8, &[u8])> {
     PREFIXES.iter().find_map(|(prefix, index)| {
@@ -79,5 +106,7 @@ mod tests {
         assert_eq!(body.len(), 12 + 8);
         assert_eq!(&body[12..], [1, 1, 3, 0, b'a', b'x', b'y', b'z']);
         assert_eq!(count(&body), 3);
+        assert_eq!(size(3), body.len());
+        assert_eq!(parse(&body), Some(one));
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! Every file appears whole, by a link or a rename; so a process can end at any moment.
 
+mod change;
 mod collect;
 mod directory;
 mod lock;
@@ -103,12 +104,13 @@ impl Store {
         source: Source,
         options: &ResolveOptions,
     ) -> Result<Result<Image, ImageError>, SourceError> {
-        let chosen = source.choose(options)?;
+        let spool = || Staged::new(&self.directory)?.into_anonymous();
+        let chosen = source.choose(options, spool)?;
         let digest = chosen.digest();
         if let Some(image) = digest.and_then(|digest| self.known(name, &digest)) {
             return Ok(Ok(image));
         }
-        let (files, config) = chosen.load()?;
+        let (files, config) = chosen.load(options.max_size, spool)?;
         let base = self.put_files(files)?;
         Ok(self.put_record(name, digest, base, config))
     }

@@ -18,11 +18,21 @@ impl Staged {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{count}", std::process::id());
-        let path = directory.join("staging").join(name);
+        Self::at(directory.join("staging").join(name), 0o600)
+    }
+
+    /// An empty file beside `path`, which it can become.
+    pub(super) fn beside(path: &Path) -> io::Result<Self> {
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let name = format!(".{}.{}", name.to_string_lossy(), std::process::id());
+        Self::at(path.with_file_name(name), 0o666)
+    }
+
+    fn at(path: PathBuf, mode: u32) -> io::Result<Self> {
         // An earlier process with the same number may have left one; its lock is gone with it.
         let _ = fs::remove_file(&path);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).mode(0o600);
+        options.read(true).write(true).create_new(true).mode(mode);
         let file = options.open(&path)?;
         Ok(Self { file, path })
     }
