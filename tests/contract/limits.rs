@@ -1,0 +1,138 @@
+//! What a command may use, and what it sees.
+
+use std::fs;
+
+use crate::Promise;
+use crate::wall::{Wall, finish, vmm};
+
+pub const PROMISES: &[Promise] = &[
+    (16, "memory_that_runs_out_is_123", memory),
+    (17, "processor_time_is_limited", cpus),
+    (18, "processes_are_limited", pids),
+    (19, "nothing_else_can_be_written", read_only),
+    (20, "tmp_is_empty_and_writable", tmp),
+    (21, "changes_are_gone_with_the_command", changes_go),
+    (21, "changes_are_kept_where_asked", changes_stay),
+    (22, "a_volume_is_seen_and_written", volume),
+    (22, "a_volume_may_be_read_only", volume_read_only),
+    (23, "there_is_no_network", network),
+    (24, "the_record_says_what_was_there", record),
+];
+
+fn memory(wall: &Wall) {
+    let ended = wall.shell(&["--memory", "64M"], "exec tail -c 200000000 /dev/zero");
+    assert_eq!(ended.status, 123, "{ended:?}");
+}
+
+fn cpus(wall: &Wall) {
+    // A tenth of a processor does in a second of its own what takes ten.
+    let script =
+        "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo $(awk '{print $1}' /proc/uptime)";
+    let ended = wall.shell(&["--cpus", "0.5"], script);
+    assert_eq!(ended.status, 0, "{ended:?}");
+}
+
+fn pids(wall: &Wall) {
+    let script = "i=0; while [ $i -lt 40 ]; do sleep 1 & i=$((i+1)); done; wait; echo all";
+    let ended = wall.shell(&["--pids", "20"], script);
+    assert!(
+        !ended.text().contains("all") || ended.errors.contains("fork"),
+        "{ended:?}"
+    );
+}
+
+fn read_only(wall: &Wall) {
+    let script =
+        "touch /srv/x 2>/dev/null && echo root; touch /tmp/x && touch /run/x && echo private";
+    assert_eq!(wall.prints(&["--read-only"], script), "private");
+}
+
+fn tmp(wall: &Wall) {
+    assert_eq!(
+        wall.prints(&[], "ls -A /tmp; touch /tmp/x && stat -c %a /tmp"),
+        "1777"
+    );
+}
+
+fn changes_go(wall: &Wall) {
+    assert_eq!(
+        wall.prints(&[], "echo changed > /etc/motd; cat /etc/motd"),
+        "changed"
+    );
+    assert_eq!(wall.prints(&[], "cat /etc/motd"), "as imported");
+}
+
+fn changes_stay(wall: &Wall) {
+    let keep = format!("kept-{}", wall.name());
+    let options = ["--keep", &keep];
+    wall.prints(&options, "echo changed > /etc/motd; rm /srv/no-program");
+    assert_eq!(wall.prints(&options, "cat /etc/motd; ls /srv"), "changed");
+    let diff = vmm().args(["diff", &keep]).output().unwrap();
+    let diff = String::from_utf8(diff.stdout).unwrap();
+    assert!(
+        diff.contains("C /etc/motd") && diff.contains("D /srv/no-program"),
+        "{diff}"
+    );
+    let removed = vmm().args(["keep", "remove", &keep]).status().unwrap();
+    assert!(removed.success());
+}
+
+fn volume(wall: &Wall) {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("in"), "from the host\n").unwrap();
+    let volume = format!("{}:/data", directory.path().display());
+    assert_eq!(
+        wall.prints(
+            &["--volume", &volume],
+            "cat /data/in; ls -A /data/.. | grep -c data"
+        ),
+        "from the host\n1"
+    );
+    let ended = wall.shell(&["--volume", &volume], "echo back > /data/out");
+    // Where a machine has no virtio-fs it gets a copy that can only be read, and says so.
+    if ended.status == 0 {
+        let back = fs::read_to_string(directory.path().join("out")).unwrap();
+        assert_eq!(back, "back\n");
+    } else {
+        assert!(
+            wall.is("vm") && ended.errors.contains("read-only"),
+            "{ended:?}"
+        );
+    }
+}
+
+fn volume_read_only(wall: &Wall) {
+    let directory = tempfile::tempdir().unwrap();
+    let volume = format!("{}:/data:ro", directory.path().display());
+    let ended = wall.shell(&["--volume", &volume], "touch /data/x");
+    assert_ne!(ended.status, 0);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+fn network(wall: &Wall) {
+    if !wall.is("process") {
+        assert_eq!(wall.prints(&[], "ls /sys/class/net"), "lo");
+    }
+}
+
+fn record(wall: &Wall) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("record.json");
+    let mut command = wall.run(&["--json", file.to_str().unwrap()]);
+    command.args(["sh", "-c", "exit 3"]);
+    assert_eq!(finish(command, b"").status, 3);
+    let record: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    assert_eq!(record["wall"], wall.name());
+    assert_eq!(record["exit_status"], 3);
+    assert!(
+        record["image_digest"]
+            .as_str()
+            .unwrap()
+            .starts_with("sha256:")
+    );
+    assert!(
+        record["kernel"]
+            .as_str()
+            .is_some_and(|kernel| !kernel.is_empty())
+    );
+}

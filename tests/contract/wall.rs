@@ -1,0 +1,229 @@
+//! `vmm run` behind one wall, and what came of it.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::image;
+
+/// The longest that anything may take: a machine in a nested host boots in some seconds.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// One of the walls.
+#[derive(Clone, Debug)]
+pub struct Wall(String);
+
+/// How a command ended, and what it printed.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit status of `vmm run`.
+    pub status: i32,
+    /// Its standard output.
+    pub output: Vec<u8>,
+    /// Its standard error.
+    pub errors: String,
+}
+
+impl Wall {
+    /// Those that `VMM_TEST_WALLS` names, or those that need no KVM.
+    pub fn all() -> Vec<Self> {
+        let walls = std::env::var("VMM_TEST_WALLS");
+        let walls = walls.unwrap_or_else(|_| "process,container".to_owned());
+        walls.split(',').map(|wall| Self(wall.to_owned())).collect()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is that wall.
+    pub fn is(&self, name: &str) -> bool {
+        self.0 == name
+    }
+
+    /// `vmm run` with `options` before the image; the command is to be added.
+    pub fn run(&self, options: &[&str]) -> Command {
+        let mut command = vmm();
+        command.args(["run", "--wall", &self.0]).args(options);
+        if self.is("vm") {
+            command.arg("--kernel").arg(kernel());
+        }
+        command.arg(image::path()).arg("--");
+        command
+    }
+
+    /// What comes of the line `script` of a shell, run with `options`.
+    pub fn shell(&self, options: &[&str], script: &str) -> Ended {
+        let mut command = self.run(options);
+        command.args(["sh", "-c", script]);
+        finish(command, b"")
+    }
+
+    /// What `script` prints on standard output, without the last line feed.
+    pub fn prints(&self, options: &[&str], script: &str) -> String {
+        let ended = self.shell(options, script);
+        assert_eq!(ended.status, 0, "{ended:?}");
+        ended.text().trim_end_matches('\n').to_owned()
+    }
+}
+
+impl Ended {
+    /// Its standard output as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.output).into_owned()
+    }
+}
+
+/// A `vmm` with a store and a runtime directory of this test run.
+pub fn vmm() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vmm"));
+    command
+        .env("VMM_STORE", directory().join("store"))
+        .env("VMM_RUNTIME", directory().join("run"));
+    command
+}
+
+fn directory() -> &'static Path {
+    static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
+    DIRECTORY
+        .get_or_init(|| tempfile::tempdir().unwrap())
+        .path()
+}
+
+/// The kernel of the vm wall.
+fn kernel() -> PathBuf {
+    let assets = std::env::var_os("VMM_TEST_ASSETS").expect("scripts/test names the assets");
+    Path::new(&assets).join("vmlinux")
+}
+
+/// Runs `command` with `input` until it ends.
+pub fn finish(mut command: Command, input: &[u8]) -> Ended {
+    let child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    collect(child, input)
+}
+
+/// Feeds `input` to `child` and takes what it prints until it ends.
+pub fn collect(mut child: Child, input: &[u8]) -> Ended {
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    // One that reads nothing closes it early.
+    thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = read(child.stdout.take().unwrap());
+    let errors = read(child.stderr.take().unwrap());
+    let status = wait(&mut child);
+    Ended {
+        status: status.code().unwrap(),
+        output: output.join().unwrap(),
+        errors: String::from_utf8_lossy(&errors.join().unwrap()).into_owned(),
+    }
+}
+
+fn read(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).unwrap();
+        bytes
+    })
+}
+
+/// Waits for the end of `child`, with a deadline.
+pub fn wait(child: &mut Child) -> ExitStatus {
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if begin.elapsed() > DEADLINE {
+            child.kill().unwrap();
+            panic!("nothing came of it in {DEADLINE:?}");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Starts `command`, and waits until it has printed a line that is `ready`.
+pub fn start(mut command: Command) -> (Child, impl Read) {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap();
+    let mut output = child.stdout.take().unwrap();
+    let mut line = Vec::new();
+    while !line.ends_with(b"ready\n") {
+        let mut byte = [0];
+        assert_eq!(
+            output.read(&mut byte).unwrap(),
+            1,
+            "it ended before it was ready"
+        );
+        line.extend(byte);
+    }
+    (child, output)
+}
+
+/// Sends `signal` to `child`.
+pub fn signal(child: &Child, signal: rustix::process::Signal) {
+    rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
+}
+
+impl Wall {
+    /// What comes of `script` on a terminal with so many lines and columns.
+    pub fn on_terminal(&self, (rows, columns): (u16, u16), script: &str) -> Ended {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        use rustix::termios::{Winsize, tcsetwinsize};
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&ours, size).unwrap();
+        let path = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+        let theirs = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap();
+        let mut command = self.run(&["--tty"]);
+        let mut child = command
+            .args(["sh", "-c", script])
+            .stdin(theirs.try_clone().unwrap())
+            .stdout(theirs.try_clone().unwrap())
+            .stderr(theirs)
+            .spawn()
+            .unwrap();
+        drop(command);
+        let mut ours = std::fs::File::from(ours);
+        let output = thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let mut buffer = [0; 4096];
+            // A terminal whose last user has closed it is an error, not an end.
+            while let Ok(count @ 1..) = ours.read(&mut buffer) {
+                bytes.extend(&buffer[..count]);
+            }
+            bytes
+        });
+        let status = wait(&mut child);
+        Ended {
+            status: status.code().unwrap(),
+            output: output.join().unwrap(),
+            errors: String::new(),
+        }
+    }
+}
