@@ -15,13 +15,9 @@ use std::process::Command;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2};
 use rustix::io::Errno;
-use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::Root;
 use super::mount::{self, MountError, Recipe};
-
-/// With all mounts below, as in mount_setattr(2).
-const RECURSIVE: AtFlags = AtFlags::from_bits_retain(OpenTreeFlags::AT_RECURSIVE.bits());
 
 /// Why a tree cannot be made ready, or not be entered.
 #[derive(Debug, thiserror::Error)]
@@ -98,9 +94,9 @@ impl<'a> View<'a> {
         };
         let is_directory = source.metadata().map_err(failed)?.is_dir();
         let place = self.place(at, is_directory)?;
-        let shown = clone_tree(source).map_err(|errno| failed(errno.into()))?;
+        let shown = mount::clone_tree(source).map_err(|errno| failed(errno.into()))?;
         if writable == Writable::No {
-            mount::make_read_only(shown.as_fd(), RECURSIVE).map_err(failed)?;
+            mount::make_read_only(shown.as_fd(), mount::RECURSIVE).map_err(failed)?;
         }
         mount::place_tree(shown.as_fd(), place.as_fd()).map_err(|errno| failed(errno.into()))
     }
@@ -162,14 +158,6 @@ impl<'a> View<'a> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         openat2(&self.directory, at, flags, Mode::empty(), resolve)
     }
-}
-
-/// A copy of what is mounted at `source` and below, not yet attached anywhere.
-fn clone_tree(source: &Path) -> rustix::io::Result<OwnedFd> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_RECURSIVE;
-    open_tree(CWD, source, flags)
 }
 
 /// Makes the tree at `root` this process's, and becomes `program` with `arguments` in it.

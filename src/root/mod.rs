@@ -16,6 +16,7 @@
 
 mod diff;
 pub mod enter;
+mod extract;
 mod id_map;
 mod keep;
 mod loop_device;
@@ -31,6 +32,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 pub use diff::{Change, DiffError, Kind, diff};
+pub use extract::ExtractError;
 pub use keep::{
     DEFAULT_SIZE, FileSystemError, Keep, KeepError, KeepName, KeepNameError, Keeps, Listed, Owner,
     Record,

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, unmount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
+    fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount,
+    open_tree, unmount,
 };
 
 /// Why a file system could not be mounted.
@@ -41,6 +42,13 @@ pub enum MountError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl MountError {
+    /// Whether it is the rights of this user that are missing, and nothing else.
+    pub(super) fn is_of_rights(&self) -> bool {
+        matches!(self, Self::NoRights(_))
+    }
 }
 
 /// What the kernel says of a refusal: nothing, or a sentence.
@@ -163,13 +171,24 @@ impl Recipe {
     }
 }
 
+/// A copy of what is mounted at `source` and below, attached nowhere yet.
+pub(super) fn clone_tree(source: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE;
+    open_tree(CWD, source, flags)
+}
+
 /// Attaches a mount that is nowhere yet to an open file or directory.
 pub(super) fn place_tree(tree: BorrowedFd<'_>, place: BorrowedFd<'_>) -> rustix::io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     move_mount(tree, "", place, "", flags)
 }
 
-/// Refuses writes to the open `mount`, and with `AT_RECURSIVE` to all mounts below it.
+/// With all mounts below, as in mount_setattr(2).
+pub(super) const RECURSIVE: AtFlags = AtFlags::from_bits_retain(OpenTreeFlags::AT_RECURSIVE.bits());
+
+/// Refuses writes to the open `mount`, and to those below it if they are meant too.
 pub(super) fn make_read_only(mount: BorrowedFd<'_>, flags: AtFlags) -> io::Result<()> {
     let attributes = libc::mount_attr {
         attr_set: MountAttrFlags::MOUNT_ATTR_RDONLY.bits().into(),

@@ -31,6 +31,7 @@ pub enum WorkbenchError {
 #[derive(Debug)]
 pub struct Workbench {
     hidden: Mount,
+    trees: PathBuf,
     rootless: bool,
 }
 
@@ -50,6 +51,7 @@ impl Workbench {
         PLACES.iter().try_for_each(|place| make(&at.join(place)))?;
         Ok(Self {
             hidden,
+            trees: store.join("trees"),
             rootless: namespace.is_rootless(),
         })
     }
@@ -57,6 +59,11 @@ impl Workbench {
     /// Whether a user namespace stands around it.
     pub(super) fn is_rootless(&self) -> bool {
         self.rootless
+    }
+
+    /// Where bases are extracted to.
+    pub(super) fn trees(&self) -> &Path {
+        &self.trees
     }
 
     /// The directory for one of the mounts.

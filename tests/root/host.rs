@@ -118,12 +118,18 @@ pub fn plant(tree: &Path) {
     ] {
         fs::write(tree.join(file), text).unwrap();
     }
+    let tool = tree.join("usr/bin/tool");
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o4755)).unwrap();
+    fs::hard_link(&tool, tree.join("usr/bin/same")).unwrap();
+    let console = tree.join("etc/console");
+    run("mknod", &[console.to_str().unwrap(), "c", "5", "1"]);
     symlink("/etc", tree.join("link")).unwrap();
     fs::write(tree.join("big"), vec![0x5a; 8 << 20]).unwrap();
     fs::set_permissions(tree, fs::Permissions::from_mode(0o751)).unwrap();
 }
 
-fn make(format: Format, tree: &Path, image: &Path) {
+/// Makes a base of this format.
+pub fn make(format: Format, tree: &Path, image: &Path) {
     let (tree, image) = (tree.to_str().unwrap(), image.to_str().unwrap());
     match format {
         Format::Erofs => run("mkfs.erofs", &["--quiet", image, tree]),

@@ -12,6 +12,7 @@ mod host;
 mod inside;
 mod keeps;
 mod layers;
+mod rootless;
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -39,12 +40,13 @@ fn all() -> Vec<Promise> {
         changes::PROMISES,
         commands::PROMISES,
         inside::PROMISES,
+        rootless::PROMISES,
     ]
     .concat()
 }
 
 fn main() -> ExitCode {
-    if inside::look_if_told() || holder::hold_if_told() {
+    if inside::look_if_told() || rootless::work_if_told() || holder::hold_if_told() {
         return ExitCode::SUCCESS;
     }
     if let Ok(name) = env::var(ALONE) {

@@ -113,6 +113,11 @@ impl LoopDevice {
 }
 
 impl LoopError {
+    /// Whether it is the rights of this user that are missing, and nothing else.
+    pub(super) fn is_of_rights(&self) -> bool {
+        matches!(self, Self::NoRights { .. })
+    }
+
     fn of_number(self, number: u32) -> Self {
         match self {
             Self::Device { at, source } if source.kind() == io::ErrorKind::NotFound => {
