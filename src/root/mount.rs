@@ -30,6 +30,9 @@ pub enum MountError {
         option = option_of(.0)
     )]
     NoFilesystem(&'static str),
+    /// The device holds something else, or what is newer than this kernel.
+    #[error("it holds no {0} that this kernel can read")]
+    Unreadable(&'static str),
     /// The kernel refuses.
     #[error("cannot mount {filesystem} at {at}{said}")]
     Refused {
@@ -157,10 +160,15 @@ impl Recipe {
         place_tree(mount.as_fd(), place)
     }
 
+    fn is_of_a_device(&self) -> bool {
+        self.settings.iter().any(|(key, _)| *key == "source")
+    }
+
     fn refused(&self, errno: Errno, at: &Path, said: Said) -> MountError {
         match errno {
             Errno::PERM | Errno::ACCESS => MountError::NoRights(self.filesystem),
             Errno::NODEV => MountError::NoFilesystem(self.filesystem),
+            Errno::INVAL if self.is_of_a_device() => MountError::Unreadable(self.filesystem),
             errno => MountError::Refused {
                 filesystem: self.filesystem,
                 at: at.to_owned(),
@@ -240,5 +248,36 @@ impl Drop for Mount {
         // Detached, as a process of the run may still stand in it. What fails is left to the
         // end of the namespace.
         let _ = unmount(&self.0, UnmountFlags::DETACH);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_a_file_system_is_named_with_the_remedy() {
+        assert_eq!(
+            MountError::NoFilesystem("erofs").to_string(),
+            "this kernel has no erofs: `modprobe erofs` may load it, \
+             else it needs a kernel built with CONFIG_EROFS_FS"
+        );
+    }
+
+    #[test]
+    fn an_error_number_becomes_the_remedy_that_fits_it() {
+        let overlay = |errno| Recipe::new("overlay").refused(errno, Path::new("/"), Said(None));
+        assert!(matches!(
+            overlay(Errno::NODEV),
+            MountError::NoFilesystem("overlay")
+        ));
+        assert!(matches!(
+            overlay(Errno::PERM),
+            MountError::NoRights("overlay")
+        ));
+        assert!(matches!(overlay(Errno::INVAL), MountError::Refused { .. }));
+        let ext4 = Recipe::new("ext4").text("source", "/dev/loop0");
+        let refused = ext4.refused(Errno::INVAL, Path::new("/"), Said(None));
+        assert!(matches!(refused, MountError::Unreadable("ext4")));
     }
 }

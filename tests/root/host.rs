@@ -136,7 +136,19 @@ pub fn make(format: Format, tree: &Path, image: &Path) {
         Format::Squashfs => run("mksquashfs", &[tree, image, "-quiet", "-no-progress"]),
         Format::Ext4 => run(
             "mke2fs",
-            &["-q", "-F", "-t", "ext4", "-d", tree, image, "64M"],
+            // Without checksums, so that a test can spoil it.
+            &[
+                "-q",
+                "-F",
+                "-t",
+                "ext4",
+                "-O",
+                "^metadata_csum",
+                "-d",
+                tree,
+                image,
+                "64M",
+            ],
         ),
     }
 }

@@ -7,6 +7,7 @@
 
 mod changes;
 mod commands;
+mod failures;
 mod holder;
 mod host;
 mod inside;
@@ -41,6 +42,7 @@ fn all() -> Vec<Promise> {
         commands::PROMISES,
         inside::PROMISES,
         rootless::PROMISES,
+        failures::PROMISES,
     ]
     .concat()
 }

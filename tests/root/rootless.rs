@@ -21,6 +21,7 @@ pub const PROMISES: &[Promise] = promises![
     an_extraction_that_was_killed_is_begun_anew,
     an_extracted_base_has_the_links_and_modes_of_the_image,
     a_disk_with_ext4_is_extracted,
+    a_disk_that_names_a_file_outside_writes_none_there,
     a_squashfs_is_extracted,
     a_user_without_rights_is_refused_a_keep,
 ];
@@ -70,6 +71,22 @@ fn an_extracted_base_has_the_links_and_modes_of_the_image() {
 fn a_disk_with_ext4_is_extracted() {
     let home = Home::of_nobody(Format::Ext4);
     assert_eq!(home.told("write"), "RootOnly\nmine\nfalse\n");
+}
+
+fn a_disk_that_names_a_file_outside_writes_none_there() {
+    let home = Home::of_nobody(Format::Ext4);
+    let mut image = fs::read(home.path("base")).unwrap();
+    let name = b"hostname";
+    let at = image
+        .windows(name.len())
+        .position(|bytes| bytes == name)
+        .unwrap();
+    image[at..at + name.len()].copy_from_slice(b"../../ou");
+    fs::write(home.path("base"), image).unwrap();
+    home.run("write");
+    assert!(home.tree().join("usr/bin/tool").exists());
+    assert!(!home.path("trees/ou").exists());
+    assert!(!home.path("ou").exists());
 }
 
 fn a_squashfs_is_extracted() {
