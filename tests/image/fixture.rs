@@ -30,6 +30,16 @@ impl Fixture {
         self.store.import(path, &ResolveOptions::default())
     }
 
+    /// What a failed import has left in the store: nothing.
+    pub(crate) fn leftovers(&self) -> Vec<String> {
+        let inside = |name| std::fs::read_dir(self.store.directory().join(name)).unwrap();
+        let entries = ["bases", "images", "seen", "staging"]
+            .into_iter()
+            .flat_map(inside);
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names.map(|name| name.into_string().unwrap()).collect()
+    }
+
     /// The files of `image` as the reference tools see them.
     pub(crate) fn extracted(&self, image: &Image) -> PathBuf {
         let to = self.path(&format!("extracted-{}", image.base.digest.hex()));
@@ -64,6 +74,11 @@ impl Fixture {
 pub(crate) struct Mounted(PathBuf);
 
 impl Mounted {
+    /// What is mounted at `path`.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
@@ -73,6 +88,15 @@ impl Drop for Mounted {
     fn drop(&mut self) {
         run("umount", &[&self.0.display().to_string()]);
     }
+}
+
+/// Whether `program` is installed; says so where it is not.
+pub(crate) fn has(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok();
+    if !found {
+        eprintln!("skipped: {program} is not installed; scripts/setup installs it");
+    }
+    found
 }
 
 /// Runs `program`, which has to succeed, and returns what it printed.

@@ -4,3 +4,8 @@
 
 mod directories;
 mod fixture;
+mod hostile;
+mod layers;
+mod store;
+mod tarball;
+mod tools;

@@ -131,15 +131,17 @@ impl Reader<'_> {
         let count = u16_at(&raw, 2)?;
         let mut body = vec![0; xattr::size(count)];
         self.file.read_exact_at(&mut body, behind)?;
+        let (mode, size) = (u16_at(&raw, 4)?, u64_at(&raw, 8)?);
+        let inline = behind + body.len() as u64;
         let data = match u16_at(&raw, 0)? {
             PLAIN => u64::from(u32_at(&raw, 16)?) * BLOCK,
-            INLINE => behind + body.len() as u64,
+            // Others put the beginning of a file into blocks, and only its tail here.
+            INLINE if size <= BLOCK - inline % BLOCK => inline,
             _ => return Err(io::Error::other("it was not made by vmm")),
         };
-        let mode = u16_at(&raw, 4)?;
         Ok(Inode {
             mode,
-            size: u64_at(&raw, 8)?,
+            size,
             data,
             device: u32_at(&raw, 16)?,
             metadata: Metadata {

@@ -60,7 +60,11 @@ pub(super) fn size(count: u16) -> usize {
 /// The attributes that [`body`] was made of; `None` where it is damaged.
 pub(super) fn parse(body: &[u8]) -> Option<BTreeMap<Vec<u8>, Vec<u8>>> {
     let mut xattrs = BTreeMap::new();
-    let mut rest = body.get(HEADER..).unwrap_or_default();
+    let (header, mut rest) = body.split_at_checked(HEADER).unwrap_or_default();
+    // What is not zero tells of shared attributes, or of a filter over names.
+    if header.iter().any(|byte| *byte != 0) {
+        return None;
+    }
     while let [length, index, low, high, behind @ ..] = rest {
         let (_, prefix) = PREFIXES
             .iter()

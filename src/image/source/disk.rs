@@ -15,7 +15,9 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
         .custom_flags(libc::O_NONBLOCK)
         .open(path)?;
     match file.metadata()? {
-        metadata if metadata.len() == 0 => Err(io::Error::other("it is empty")),
+        metadata if metadata.is_file() && metadata.len() == 0 => {
+            Err(io::Error::other("it is empty"))
+        }
         metadata if metadata.is_file() => Ok(file),
         _ => Err(io::Error::other(
             "it is a device or a pipe: save it to a file first",
