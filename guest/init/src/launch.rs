@@ -17,7 +17,6 @@ use crate::user::{Database, Identity, UserError};
 /// Where a program is looked up if the environment does not say.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-#[allow(dead_code, reason = "the vm wall's are to come")]
 /// The streams of a command, and which of them is a terminal of its own.
 pub enum Streams {
     /// Those of this process; a terminal among them is to be the command's.

@@ -13,11 +13,19 @@
 //! - [`launch`], [`child`]: a command becomes a process
 //! - [`reap`]: how processes ended
 //! - [`foreground`]: one command on the streams that are here
+//! - [`outbox`], [`stream`], [`session`]: a command whose streams go over a port
+//! - [`serve`]: all such commands
+//! - [`boot`]: the life of a virtual machine
 
+mod boot;
 mod child;
 mod foreground;
 mod launch;
+mod outbox;
 mod reap;
+mod serve;
+mod session;
+mod stream;
 mod sys;
 mod user;
 
@@ -33,6 +41,7 @@ fn main() -> ExitCode {
         [_, "launch", options @ .., source] => {
             enter(options).and_then(|()| foreground::run(source))
         }
+        [_] if rustix::process::getpid().is_init() => boot::run(),
         _ => Err(USAGE.into()),
     };
     ExitCode::from(status.unwrap_or_else(|error| {
