@@ -4,10 +4,12 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
-use crate::assets::*;
-use crate::guest::{Guest, vmm};
+use tempfile::TempDir;
 
-fn disk(folder: &tempfile::TempDir, name: &str, mib: u64) -> String {
+use crate::assets::*;
+use crate::guest::{Guest, busybox, session};
+
+fn disk(folder: &TempDir, name: &str, mib: u64) -> String {
     let path = folder.path().join(name);
     File::create(&path).unwrap().set_len(mib << 20).unwrap();
     path.display().to_string()
@@ -15,45 +17,34 @@ fn disk(folder: &tempfile::TempDir, name: &str, mib: u64) -> String {
 
 /// A guest with the small root and `disks` beside it.
 fn with_disks(disks: &[String]) -> Command {
-    let mut command = vmm(&vmlinux());
-    command
-        .arg("--rootfs")
-        .arg(busybox_root())
-        .arg("--readonly");
+    let mut command = busybox();
     for disk in disks {
         command.args(["--disk", &format!("path={disk},format=raw")]);
     }
     command
 }
 
-fn run(command: &mut Command, lines: &[&str]) -> String {
-    let mut guest = Guest::boot(command);
-    for line in lines {
-        guest.run(line);
-    }
-    guest.run("poweroff");
-    let ended = guest.wait();
-    ended.expect_status(0);
-    ended.output
-}
-
 #[test]
 fn what_one_boot_writes_the_next_reads() {
     let folder = scratch();
-    let data = [disk(&folder, "data.img", 64)];
-    let written = run(
-        &mut with_disks(&data),
-        &[
-            "mke2fs -q /dev/vdb && mount /dev/vdb /mnt",
-            "dd if=/dev/urandom of=/mnt/file bs=1M count=16 2>/dev/null",
-            "echo sum $(md5sum < /mnt/file)",
-            "umount /mnt",
-        ],
-    );
-    let read = run(
-        &mut with_disks(&data),
-        &["mount /dev/vdb /mnt", "echo sum $(md5sum < /mnt/file)"],
-    );
+    writes_then_reads(&[disk(&folder, "data.img", 64)]);
+}
+
+/// A file on the first of `disks` has the same checksum in the boot after the one that made it.
+fn writes_then_reads(disks: &[String]) {
+    let write = [
+        "mke2fs -q /dev/vdb && mount /dev/vdb /mnt",
+        "dd if=/dev/urandom of=/mnt/file bs=1M count=16 2>/dev/null",
+        "echo sum $(md5sum < /mnt/file)",
+        "umount /mnt",
+    ];
+    let written = session(&mut with_disks(disks), &write);
+    let read = [
+        "mount -o ro /dev/vdb /mnt",
+        "echo sum $(md5sum < /mnt/file)",
+    ];
+    let read = session(&mut with_disks(disks), &read);
+    assert_eq!(checksum(&written).len(), 32);
     assert_eq!(checksum(&written), checksum(&read));
 }
 
@@ -69,7 +60,7 @@ fn two_disks_keep_their_order_and_their_serial_numbers() {
     let first = format!("{},serial=first", disk(&folder, "a.img", 8));
     let second = format!("{},serial=second", disk(&folder, "b.img", 16));
     let line = "echo $(cat /sys/block/vdb/serial)-$(cat /sys/block/vdb/size)-$(cat /sys/block/vdc/serial)-$(cat /sys/block/vdc/size)";
-    let output = run(&mut with_disks(&[first, second]), &[line]);
+    let output = session(&mut with_disks(&[first, second]), &[line]);
     assert!(output.contains("first-16384-second-32768"), "{output}");
 }
 
@@ -81,7 +72,7 @@ fn a_read_only_disk_cannot_be_written() {
         "echo ro $(cat /sys/block/vdb/ro)",
         "echo x | dd of=/dev/vdb 2>/dev/null || echo refused",
     ];
-    let output = run(&mut with_disks(&[data]), &lines);
+    let output = session(&mut with_disks(&[data]), &lines);
     assert!(
         output.contains("ro 1") && output.contains("refused\r"),
         "{output}"
@@ -96,7 +87,7 @@ fn discarded_blocks_are_given_back_to_the_host() {
         "dd if=/dev/urandom of=/dev/vdb bs=1M count=16 2>/dev/null; sync",
         "blkdiscard /dev/vdb && echo discarded",
     ];
-    let output = run(&mut with_disks(&data), &lines);
+    let output = session(&mut with_disks(&data), &lines);
     assert!(output.contains("discarded\r"), "{output}");
     assert!(allocated(Path::new(&data[0])) < 1 << 20);
 }
@@ -135,7 +126,7 @@ fn after_kill_9_a_synced_file_is_there_and_the_file_system_clean() {
     let replayed = fsck(&data[0], "-p");
     assert!(replayed < 2, "fsck -p ended with {replayed}");
     assert_eq!(fsck(&data[0], "-fn"), 0);
-    let output = run(
+    let output = session(
         &mut with_disks(&data),
         &["mount /dev/vdb /mnt; cat /mnt/kept"],
     );
@@ -157,30 +148,40 @@ fn fsck(path: &str, how: &str) -> i32 {
 #[test]
 fn a_full_host_is_an_i_o_error_in_the_guest_and_no_more() {
     let folder = scratch();
-    let small = folder.path().join("small");
-    std::fs::create_dir(&small).unwrap();
-    mount_tmpfs(&small, "size=4m");
-    let path = small.join("data.img");
-    File::create(&path).unwrap().set_len(64 << 20).unwrap();
+    let _mounted = Mounted::tmpfs(&folder, "size=4m");
+    let data = [disk(&folder, "data.img", 64)];
     let lines = [
         "dd if=/dev/zero of=/dev/vdb bs=1M count=16 oflag=direct",
         "echo alive $((6*7))",
     ];
-    let output = run(&mut with_disks(&[path.display().to_string()]), &lines);
-    Command::new("umount").arg(&small).status().unwrap();
+    let output = session(&mut with_disks(&data), &lines);
     assert!(
         output.contains("I/O error, dev vdb") && output.contains("alive 42"),
         "{output}"
     );
 }
 
-fn mount_tmpfs(folder: &Path, options: &str) {
-    let mut mount = Command::new("mount");
-    mount
-        .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-        .arg(folder);
-    assert!(
-        mount.status().unwrap().success(),
-        "these tests run as root, in a host of their own"
-    );
+/// A file system of a test's own over its folder, for as long as this lives.
+struct Mounted<'f>(&'f Path);
+
+impl<'f> Mounted<'f> {
+    fn tmpfs(folder: &'f TempDir, options: &str) -> Self {
+        Self::new(folder, &["-t", "tmpfs", "-o", options, "tmpfs"])
+    }
+
+    fn new(folder: &'f TempDir, what: &[&str]) -> Self {
+        let mut mount = Command::new("mount");
+        let status = mount.args(what).arg(folder.path()).status().unwrap();
+        assert!(
+            status.success(),
+            "these tests run as root, in a host of their own"
+        );
+        Self(folder.path())
+    }
+}
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
 }

@@ -45,7 +45,12 @@ pub fn vmm(kernel: &Path) -> Command {
 
 /// The command line of a guest with our small kernel and the small root, which it only reads.
 pub fn busybox() -> Command {
-    let mut command = vmm(&vmlinux());
+    busybox_on(&vmlinux())
+}
+
+/// The command line of a guest with `kernel` and the small root, which it only reads.
+pub fn busybox_on(kernel: &Path) -> Command {
+    let mut command = vmm(kernel);
     command
         .arg("--rootfs")
         .arg(busybox_root())
@@ -58,6 +63,18 @@ pub fn busybox() -> Command {
 pub fn words<'c>(command: &'c mut Command, more: &str) -> &'c mut Command {
     let always = std::env::var("VMM_TEST_CMDLINE").unwrap_or_default();
     command.arg("--cmdline").arg(format!("{always} {more}"))
+}
+
+/// Boots `command`, types `lines` as root, powers off; all that the console showed.
+pub fn session(command: &mut Command, lines: &[&str]) -> String {
+    let mut guest = Guest::boot(command);
+    for line in lines {
+        guest.run(line);
+    }
+    guest.run("poweroff");
+    let ended = guest.wait();
+    ended.expect_status(0);
+    ended.output
 }
 
 impl Guest {
