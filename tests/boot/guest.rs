@@ -1,14 +1,17 @@
-//! A running guest: its console on our pipes, every wait with a deadline.
+//! A running guest: its console on our pipes or on a terminal, every wait with a deadline.
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::assets::{busybox_root, vmlinux};
+use crate::terminal::Terminal;
 
 /// Far more than any step takes, even in an emulated host.
 const DEADLINE: Duration = Duration::from_secs(240);
@@ -18,7 +21,7 @@ const PROMPT: &str = "# ";
 /// A vmm that runs.
 pub struct Guest {
     child: Child,
-    input: Option<ChildStdin>,
+    input: Option<File>,
     output: Receiver<Vec<u8>>,
     errors: Receiver<Vec<u8>>,
     seen: String,
@@ -86,11 +89,25 @@ impl Guest {
             .stderr(Stdio::piped())
             .spawn()
             .expect("cannot start vmm");
+        let input = child.stdin.take().expect("stdin is piped");
         Self {
-            input: child.stdin.take(),
+            input: Some(OwnedFd::from(input).into()),
             output: reader(child.stdout.take().expect("stdout is piped")),
             errors: reader(child.stderr.take().expect("stderr is piped")),
             child,
+            seen: String::new(),
+            looked_at: 0,
+        }
+    }
+
+    /// Starts `command` as the program that `terminal` is for. What vmm says is shown there
+    /// as well, so it is part of the output.
+    pub fn start_on(terminal: &Terminal, command: &Command) -> Self {
+        Self {
+            child: terminal.run(command),
+            input: Some(terminal.keyboard()),
+            output: reader(terminal.keyboard()),
+            errors: channel().1,
             seen: String::new(),
             looked_at: 0,
         }

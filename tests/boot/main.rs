@@ -11,3 +11,5 @@ mod disks;
 mod endings;
 mod guest;
 mod kernels;
+mod on_a_terminal;
+mod terminal;
