@@ -30,6 +30,13 @@ fn what_one_boot_writes_the_next_reads() {
     writes_then_reads(&[disk(&folder, "data.img", 64)]);
 }
 
+#[test]
+fn what_one_boot_writes_past_the_host_s_cache_the_next_reads() {
+    let folder = scratch();
+    let _mounted = Mounted::ext4(&folder);
+    writes_then_reads(&[format!("{},cache=direct", disk(&folder, "data.img", 64))]);
+}
+
 /// A file on the first of `disks` has the same checksum in the boot after the one that made it.
 fn writes_then_reads(disks: &[String]) {
     let write = [
@@ -77,6 +84,25 @@ fn a_read_only_disk_cannot_be_written() {
         output.contains("ro 1") && output.contains("refused\r"),
         "{output}"
     );
+}
+
+#[test]
+fn a_read_only_root_refuses_every_way_to_write() {
+    let lines = [
+        "touch /file",
+        "mount -o remount,rw /",
+        "echo x | dd of=/dev/vda || echo the device refuses",
+        "echo ro $(cat /sys/block/vda/ro)",
+    ];
+    let output = session(&mut busybox(), &lines);
+    for refusal in [
+        "touch: /file: Read-only file system",
+        "mount: mounting /dev/root on / failed: Permission denied",
+        "the device refuses\r",
+        "ro 1\r",
+    ] {
+        assert!(output.contains(refusal), "no '{refusal}' in {output}");
+    }
 }
 
 #[test]
@@ -167,6 +193,13 @@ struct Mounted<'f>(&'f Path);
 impl<'f> Mounted<'f> {
     fn tmpfs(folder: &'f TempDir, options: &str) -> Self {
         Self::new(folder, &["-t", "tmpfs", "-o", options, "tmpfs"])
+    }
+
+    /// One that can pass by the page cache, whatever is below.
+    fn ext4(folder: &'f TempDir) -> Self {
+        let image = disk(folder, "ext4.img", 128);
+        mkfs(&image);
+        Self::new(folder, &["-o", "loop", &image])
     }
 
     fn new(folder: &'f TempDir, what: &[&str]) -> Self {

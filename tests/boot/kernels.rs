@@ -42,6 +42,15 @@ fn debian_s_kernel_boots_debian_to_its_login() {
     guest.wait().expect_status(0);
 }
 
+#[test]
+fn debian_has_four_vcpus_and_a_queue_of_its_disk_for_each() {
+    let folder = scratch();
+    let mut guest = Guest::boot(debian(&folder).args(["--cpus", "4"]));
+    guest.run("echo cpus $(nproc), queues $(ls /sys/block/vda/mq | wc -l)");
+    guest.expect("cpus 4, queues 4").run("poweroff");
+    guest.wait().expect_status(0);
+}
+
 /// Debian with its own kernel, from a copy of its root in `folder`.
 fn debian(folder: &tempfile::TempDir) -> Command {
     let root = folder.path().join("debian.img");
