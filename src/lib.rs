@@ -7,11 +7,13 @@
 //! - [`memory`]: guest memory, and every fixed guest-physical address
 //! - [`image`]: whatever a user has becomes one read-only base and a configuration
 //! - [`terminal`]: raw mode, and the keys that are ours
+//! - [`cgroup`]: how much of the host some processes may use, and what they have used
 //! - [`root`]: the tree that a command sees, on the host
 //! - [`hypervisor`]: the KVM API
 //! - [`arch`]: what a processor wants set up before its first instruction
 //! - [`boot`]: a kernel file becomes bytes in memory and an entry point
 //! - [`machine`]: the virtual computer, planned, built in visible steps and run
+//! - [`container`]: a command behind the walls that the host's own kernel has
 //! - [`doctor`]: whether a kernel will boot here, found out by tiny guests
 //! - [`run`]: one image behind one of three walls, under one contract
 //! - [`diagnostics`]: what is logged, as the user reads it
@@ -21,10 +23,12 @@
 
 pub mod arch;
 pub mod boot;
+pub mod cgroup;
 mod chain;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod container;
 pub mod diagnostics;
 pub mod doctor;
 pub mod guest;

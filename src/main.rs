@@ -1,10 +1,13 @@
-//! Parse, run, print the chain of causes once.
+//! Parse, run, print the chain of causes once; or help another vmm to build a container.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
+    if let Some(status) = vmm::container::run_if_told() {
+        return status;
+    }
     let cli = vmm::cli::Cli::parse();
     vmm::diagnostics::start();
     match vmm::commands::run(cli) {

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 /// The layers, lowest first. A module may use the layers above its own line.
 const LAYERS: [&[&str]; 11] = [
     &["chain", "guest", "output", "signals", "timeline"],
-    &["config", "image", "memory", "terminal"],
+    &["cgroup", "config", "image", "memory", "terminal"],
     &["root"],
     &["hypervisor"],
     &["arch"],
     &["boot"],
-    &["machine", "doctor", "diagnostics"],
+    &["container", "diagnostics", "doctor", "machine"],
     &["run"],
     &["cli"],
     &["commands"],

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::cgroup::{self, Cgroups};
+
 use crate::output;
 
 pub mod bare;
-pub mod cgroup;
 mod conclusion;
 mod features;
 pub mod guests;
@@ -46,7 +47,7 @@ pub struct Report {
     /// Huge pages.
     pub huge_pages: huge_pages::HugePages,
     /// Control groups.
-    pub cgroups: cgroup::Cgroups,
+    pub cgroups: Cgroups,
     /// Namespaces.
     pub namespaces: namespaces::Namespaces,
     /// Device nodes.

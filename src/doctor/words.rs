@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::Report;
-use super::cgroup::{Cgroups, Layout};
 use super::guests::{Guests, Kvm};
 use super::host::Host;
 use super::huge_pages::HugePages;
@@ -12,6 +11,7 @@ use super::io_uring::IoUring;
 use super::namespaces::{Access, Namespaces};
 use super::nodes::{Node, State};
 use super::speed::rate;
+use crate::cgroup::{Cgroups, Layout};
 
 /// Where the text of a row begins, and where it should end.
 const INDENT: usize = 16;
@@ -229,7 +229,7 @@ fn nodes(nodes: &[Node]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::cgroup::Controller;
+    use crate::cgroup::Controller;
 
     struct Row(&'static str);
 

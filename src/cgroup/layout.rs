@@ -41,12 +41,16 @@ pub struct Controller {
     pub writable: bool,
 }
 
-/// Where a hierarchy is mounted; `controllers` is empty for the unified one.
+/// Where a hierarchy is mounted, and its controllers as its mount tells them: none of the
+/// unified one.
 #[derive(Debug, PartialEq, Eq)]
-struct Hierarchy<'a> {
-    path: &'a str,
-    controllers: Vec<&'a str>,
-    version: u8,
+pub(super) struct Hierarchy<'a> {
+    /// The directory.
+    pub path: &'a str,
+    /// Their names.
+    pub controllers: Vec<&'a str>,
+    /// 1 or 2.
+    pub version: u8,
 }
 
 /// Looks at the mounts of this process.
@@ -59,7 +63,8 @@ pub fn examine() -> Cgroups {
     }
 }
 
-fn hierarchies(mounts: &str) -> Vec<Hierarchy<'_>> {
+/// Those that `mounts`, the text of `/proc/self/mounts`, names.
+pub(super) fn hierarchies(mounts: &str) -> Vec<Hierarchy<'_>> {
     mounts.lines().filter_map(hierarchy).collect()
 }
 

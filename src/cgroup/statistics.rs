@@ -1,0 +1,79 @@
+//! What a group has used, as its files tell.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::tree::Group;
+
+/// What the processes of a group have used together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Statistics {
+    /// Time of processors.
+    pub cpu: Option<Duration>,
+    /// The most memory at any time, in bytes.
+    pub memory_peak: Option<u64>,
+    /// How many processes were killed for want of memory.
+    pub oom_kills: Option<u64>,
+}
+
+impl Statistics {
+    pub(super) fn of(groups: &[Group]) -> Self {
+        let with = |controller| groups.iter().find(|group| group.can(controller));
+        Self {
+            cpu: with("cpuacct").and_then(cpu),
+            memory_peak: with("memory").and_then(memory_peak),
+            oom_kills: with("memory").and_then(oom_kills),
+        }
+    }
+}
+
+fn cpu(group: &Group) -> Option<Duration> {
+    match group.version {
+        1 => Some(Duration::from_nanos(number(&group.read("cpuacct.usage"))?)),
+        _ => Some(Duration::from_micros(field(
+            &group.read("cpu.stat"),
+            "usage_usec",
+        )?)),
+    }
+}
+
+fn memory_peak(group: &Group) -> Option<u64> {
+    number(&group.read(match group.version {
+        1 => "memory.max_usage_in_bytes",
+        _ => "memory.peak",
+    }))
+}
+
+fn oom_kills(group: &Group) -> Option<u64> {
+    let file = match group.version {
+        1 => "memory.oom_control",
+        _ => "memory.events",
+    };
+    field(&group.read(file), "oom_kill")
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
+}
+
+/// The value on the line of `name`.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines
+        .find(|(key, _)| *key == name)
+        .and_then(|(_, value)| number(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_found_by_its_whole_name() {
+        let text = "oom_kill_disable 0\nunder_oom 1\noom_kill 3\n";
+        assert_eq!(field(text, "oom_kill"), Some(3));
+        assert_eq!(field(text, "oom"), None);
+        assert_eq!(field("oom_kill", "oom_kill"), None);
+    }
+}

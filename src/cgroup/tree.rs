@@ -1,0 +1,214 @@
+//! The directories that a group is, in each hierarchy, and the files in them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::CgroupError;
+use super::layout::{self, Hierarchy};
+
+/// All of our groups are below this one.
+pub(super) const PARENT: &str = "vmm";
+
+/// What we limit, count and stop by.
+const WANTED: [&str; 5] = ["cpu", "cpuacct", "memory", "pids", "freezer"];
+
+/// What the unified hierarchy has without a controller of that name.
+const BUILT_IN: [&str; 2] = ["cpuacct", "freezer"];
+
+/// The hierarchies that matter to us.
+#[derive(Debug)]
+pub(super) struct Tree(Vec<Branch>);
+
+/// One of them.
+#[derive(Clone, Debug)]
+struct Branch {
+    path: PathBuf,
+    version: u8,
+    controllers: Vec<String>,
+}
+
+impl Tree {
+    /// As they are mounted here.
+    pub(super) fn of_this_host() -> Self {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let hierarchies = layout::hierarchies(&mounts);
+        let mut branches: Vec<Branch> = hierarchies.iter().filter_map(Branch::of).collect();
+        // Without a controller of ours in it, the unified hierarchy of a hybrid host adds
+        // nothing but work.
+        if branches.iter().any(|branch| branch.version == 1) {
+            branches.retain(|branch| branch.version == 1 || branch.limits());
+        }
+        Self(branches)
+    }
+
+    /// Whether some hierarchy has `controller`, and lets us use it.
+    pub(super) fn can(&self, controller: &str) -> bool {
+        let mut branches = self.0.iter();
+        branches.any(|branch| branch.has(controller) && branch.is_writable())
+    }
+
+    /// Whether we may not do what a controller would do.
+    pub(super) fn has(&self, controller: &str) -> bool {
+        self.0.iter().any(|branch| branch.has(controller))
+    }
+
+    /// The directories that the group `name` is.
+    pub(super) fn groups(self, name: &str) -> Result<Vec<Group>, CgroupError> {
+        if !is_name(name) {
+            return Err(CgroupError::Name(name.to_owned()));
+        }
+        let usable = self.0.into_iter().filter(Branch::is_writable);
+        Ok(usable.map(|branch| branch.group(name)).collect())
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !name.is_empty() && name.len() <= 128 && !name.starts_with('.') && name.chars().all(allowed)
+}
+
+impl Branch {
+    fn of(hierarchy: &Hierarchy<'_>) -> Option<Self> {
+        let path = PathBuf::from(hierarchy.path);
+        let unified = fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default();
+        let mut names: Vec<&str> = hierarchy.controllers.clone();
+        if hierarchy.version == 2 {
+            names.extend(unified.split_whitespace().chain(BUILT_IN));
+        }
+        names.retain(|name| WANTED.contains(name));
+        (!names.is_empty()).then(|| Self {
+            path,
+            version: hierarchy.version,
+            controllers: names.into_iter().map(str::to_owned).collect(),
+        })
+    }
+
+    fn has(&self, controller: &str) -> bool {
+        self.controllers.iter().any(|name| name == controller)
+    }
+
+    fn limits(&self) -> bool {
+        let mut names = self.controllers.iter();
+        names.any(|name| !BUILT_IN.contains(&name.as_str()))
+    }
+
+    fn is_writable(&self) -> bool {
+        access(&self.path, Access::WRITE_OK).is_ok()
+    }
+
+    fn group(self, name: &str) -> Group {
+        Group {
+            path: self.path.join(PARENT).join(name),
+            top: self.path,
+            version: self.version,
+            controllers: self.controllers,
+        }
+    }
+}
+
+/// The group in one hierarchy: a directory.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// The directory.
+    pub path: PathBuf,
+    /// Where its hierarchy is mounted.
+    top: PathBuf,
+    /// 1 or 2.
+    pub version: u8,
+    controllers: Vec<String>,
+}
+
+impl Group {
+    /// Whether `controller` is at work in it.
+    pub(super) fn can(&self, controller: &str) -> bool {
+        self.controllers.iter().any(|name| name == controller)
+    }
+
+    /// Makes the directory, and that of the parent.
+    pub(super) fn create(&self) -> Result<(), CgroupError> {
+        let parent = self.top.join(PARENT);
+        if self.version == 2 {
+            self.delegate(&self.top)?;
+        }
+        make(&parent)?;
+        if self.version == 2 {
+            self.delegate(&parent)?;
+        }
+        make(&self.path)
+    }
+
+    /// A controller of the unified hierarchy works in a group when its parent says so.
+    fn delegate(&self, parent: &Path) -> Result<(), CgroupError> {
+        make(parent)?;
+        let names = self.controllers.iter();
+        let names = names.filter(|name| !BUILT_IN.contains(&name.as_str()));
+        let words: Vec<String> = names.map(|name| format!("+{name}")).collect();
+        write(&parent.join("cgroup.subtree_control"), &words.join(" "))
+    }
+
+    /// Writes to one of its files.
+    pub(super) fn write(&self, file: &str, value: &str) -> Result<(), CgroupError> {
+        write(&self.path.join(file), value)
+    }
+
+    /// What one of its files says; nothing where there is none.
+    pub(super) fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.path.join(file)).unwrap_or_default()
+    }
+
+    /// Whether it has such a file.
+    pub(super) fn offers(&self, file: &str) -> bool {
+        self.path.join(file).exists()
+    }
+
+    /// Kills what is in it, at once where the kernel can.
+    pub(super) fn kill(&self) {
+        if self.version == 2 && self.write("cgroup.kill", "1").is_ok() {
+            return;
+        }
+        let procs = self.read("cgroup.procs");
+        // 0 is a process of another namespace, and to kill it would be to kill ourselves.
+        let pids = procs
+            .lines()
+            .filter_map(|line| Pid::from_raw(line.parse().ok()?));
+        for pid in pids {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+fn make(path: &Path) -> Result<(), CgroupError> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(CgroupError::Create(path.to_owned(), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, value: &str) -> Result<(), CgroupError> {
+    let refused = |error| CgroupError::Write(path.to_owned(), value.to_owned(), error);
+    // Never creates: a file that is not there is a controller that is not there.
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .map_err(refused)?;
+    io::Write::write_all(&mut file, value.as_bytes()).map_err(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_nowhere_else() {
+        for bad in ["", "..", ".", "a/b", "a b", "../x", "ä"] {
+            assert!(!is_name(bad), "{bad:?}");
+        }
+        assert!(is_name("web-1.a_B"));
+    }
+}

@@ -1,0 +1,162 @@
+//! Our own engine, seen from the process that wants a container: a helper of its own, which is
+//! this program again, builds the walls ([`super::helper`]).
+//!
+//! One line of JSON for each answer comes over a socket pair. The init holds the other end
+//! until it is executed: the end of the stream is the sign that the command has begun.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use rustix::io::{FdFlags, fcntl_setfd};
+use serde::{Deserialize, Serialize};
+
+use super::{ContainerError, Process, Stdio, text_of};
+
+/// The first word of a helper's command line.
+pub(super) const SUMMONS: &str = "__container";
+
+/// This program; the link leads to it even when the file has been replaced.
+const OURSELVES: &str = "/proc/self/exe";
+
+/// What the helper has to say.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) enum Answer {
+    /// The process is there.
+    Process(i32),
+    /// It cannot be done.
+    Error(String),
+}
+
+/// The engine and the container that it has made.
+#[derive(Debug)]
+pub(super) struct Engine {
+    id: String,
+    bundle: PathBuf,
+    helper: Option<Helper>,
+}
+
+impl Engine {
+    pub(super) fn new(id: &str, bundle: &Path) -> Self {
+        Self {
+            id: id.to_owned(),
+            bundle: bundle.to_owned(),
+            helper: None,
+        }
+    }
+
+    pub(super) fn create(&mut self, stdio: Stdio) -> Result<Process, ContainerError> {
+        let mut helper = self.summon("create", &[], stdio)?;
+        let pid = self.process(&mut helper, "create")?;
+        self.helper = Some(helper);
+        Process::open(pid)
+    }
+
+    /// Returns when the command has begun, or has not.
+    pub(super) fn start(&mut self, init: &Process) -> Result<(), ContainerError> {
+        let helper = self.helper.take();
+        let mut helper = helper.ok_or_else(|| self.refused("start", "it was started before"))?;
+        let sent = helper.channel.get_mut().write_all(b"start\n");
+        sent.map_err(|error| self.refused("start", &error.to_string()))?;
+        self.expect_begun(&mut helper, "start")?;
+        self.check_filter(init)
+    }
+
+    pub(super) fn exec(&self, words: &[String], stdio: Stdio) -> Result<Process, ContainerError> {
+        let mut helper = self.summon("exec", words, stdio)?;
+        let process = Process::open(self.process(&mut helper, "exec in")?)?;
+        self.expect_begun(&mut helper, "exec in")?;
+        self.check_filter(&process)?;
+        Ok(process)
+    }
+
+    fn summon(&self, verb: &str, words: &[String], stdio: Stdio) -> Result<Helper, ContainerError> {
+        let failed = |error| ContainerError::Runtime(OURSELVES.into(), error);
+        let mut command = Command::new(OURSELVES);
+        command.args([SUMMONS, verb, &self.id]).arg(&self.bundle);
+        Helper::start(command, words, stdio).map_err(failed)
+    }
+
+    fn process(&self, helper: &mut Helper, verb: &'static str) -> Result<i32, ContainerError> {
+        match helper.answer() {
+            Some(Answer::Process(pid)) => Ok(pid),
+            Some(Answer::Error(said)) => Err(self.refused(verb, &said)),
+            None => Err(self.refused(verb, "the helper has ended without a word")),
+        }
+    }
+
+    fn expect_begun(&self, helper: &mut Helper, verb: &'static str) -> Result<(), ContainerError> {
+        match helper.answer() {
+            Some(Answer::Error(said)) => Err(self.refused(verb, &said)),
+            Some(Answer::Process(_)) | None => Ok(()),
+        }
+    }
+
+    /// libcontainer ignores a profile that it cannot apply: see whether ours is there.
+    fn check_filter(&self, process: &Process) -> Result<(), ContainerError> {
+        let pid = process.pid().as_raw_nonzero();
+        let status = text_of(Path::new(&format!("/proc/{pid}/status")));
+        let mut fields = status.lines().filter_map(|line| line.split_once(':'));
+        let mode = fields.find(|(name, _)| *name == "Seccomp");
+        // proc_pid_status(5): 2 is SECCOMP_MODE_FILTER.
+        if mode.is_some_and(|(_, mode)| mode.trim() == "2") {
+            return Ok(());
+        }
+        process.kill();
+        Err(ContainerError::Unfiltered(self.id.clone()))
+    }
+
+    fn refused(&self, verb: &'static str, said: &str) -> ContainerError {
+        ContainerError::Refused {
+            verb,
+            id: self.id.clone(),
+            said: said.to_owned(),
+        }
+    }
+}
+
+/// The process that builds, and the way to talk to it.
+#[derive(Debug)]
+struct Helper {
+    child: Child,
+    channel: BufReader<UnixStream>,
+}
+
+impl Helper {
+    fn start(mut command: Command, words: &[String], stdio: Stdio) -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let [input, output, error] = stdio;
+        command.arg(theirs.as_raw_fd().to_string()).args(words);
+        command.stdin(input).stdout(output).stderr(error);
+        let keep = move || Ok(fcntl_setfd(&theirs, FdFlags::empty())?);
+        // SAFETY: between fork and exec it makes one system call and allocates nothing.
+        unsafe { command.pre_exec(keep) };
+        let child = command.spawn()?;
+        // The command holds their end: only the helper may.
+        drop(command);
+        Ok(Self {
+            child,
+            channel: BufReader::new(ours),
+        })
+    }
+
+    /// The next answer; none when both the helper and what it has made hold no end any more.
+    fn answer(&mut self) -> Option<Answer> {
+        let mut line = String::new();
+        // An answer is short: more is no answer.
+        let mut limited = self.channel.by_ref().take(1 << 16);
+        limited.read_line(&mut line).ok()?;
+        serde_json::from_str(&line).ok()
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        // Told nothing more, it takes away what has not been started, and ends.
+        let _ = self.channel.get_ref().shutdown(std::net::Shutdown::Both);
+        let _ = self.child.wait();
+    }
+}
