@@ -75,9 +75,9 @@ impl Cgroup {
     pub fn create(name: &str, limits: &Limits) -> Result<Self, CgroupError> {
         let tree = Tree::of_this_host();
         limits.check(&tree)?;
-        let group = Self {
-            groups: tree.groups(name)?,
-        };
+        let mut groups = tree.groups(name)?;
+        groups.retain(Group::is_wanted);
+        let group = Self { groups };
         group.set_up(limits).inspect_err(|_| {
             let _ = group.remove();
         })?;

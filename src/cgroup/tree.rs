@@ -19,11 +19,11 @@ const WANTED: [&str; 5] = ["cpu", "cpuacct", "memory", "pids", "freezer"];
 /// What the unified hierarchy has without a controller of that name.
 const BUILT_IN: [&str; 2] = ["cpuacct", "freezer"];
 
-/// The hierarchies that matter to us.
+/// The hierarchies of a host.
 #[derive(Debug)]
 pub(super) struct Tree(Vec<Branch>);
 
-/// One of them.
+/// One of them, and what it has of what we want.
 #[derive(Clone, Debug)]
 struct Branch {
     path: PathBuf,
@@ -35,12 +35,15 @@ impl Tree {
     /// As they are mounted here.
     pub(super) fn of_this_host() -> Self {
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-        let hierarchies = layout::hierarchies(&mounts);
-        let mut branches: Vec<Branch> = hierarchies.iter().filter_map(Branch::of).collect();
-        // Without a controller of ours in it, the unified hierarchy of a hybrid host adds
-        // nothing but work.
+        Self::of(&layout::hierarchies(&mounts))
+    }
+
+    fn of(hierarchies: &[Hierarchy<'_>]) -> Self {
+        let mut branches: Vec<Branch> = hierarchies.iter().map(Branch::of).collect();
+        // Beside others, the unified hierarchy is looked at for what only it has.
         if branches.iter().any(|branch| branch.version == 1) {
-            branches.retain(|branch| branch.version == 1 || branch.limits());
+            let unified = branches.iter_mut().filter(|branch| branch.version == 2);
+            unified.for_each(Branch::forget_what_is_built_in);
         }
         Self(branches)
     }
@@ -51,12 +54,12 @@ impl Tree {
         branches.any(|branch| branch.has(controller) && branch.is_writable())
     }
 
-    /// Whether we may not do what a controller would do.
+    /// Whether some hierarchy has `controller`.
     pub(super) fn has(&self, controller: &str) -> bool {
         self.0.iter().any(|branch| branch.has(controller))
     }
 
-    /// The directories that the group `name` is.
+    /// The directories that the group `name` is, or may be, whoever makes it.
     pub(super) fn groups(self, name: &str) -> Result<Vec<Group>, CgroupError> {
         if !is_name(name) {
             return Err(CgroupError::Name(name.to_owned()));
@@ -72,7 +75,7 @@ fn is_name(name: &str) -> bool {
 }
 
 impl Branch {
-    fn of(hierarchy: &Hierarchy<'_>) -> Option<Self> {
+    fn of(hierarchy: &Hierarchy<'_>) -> Self {
         let path = PathBuf::from(hierarchy.path);
         let unified = fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default();
         let mut names: Vec<&str> = hierarchy.controllers.clone();
@@ -80,20 +83,20 @@ impl Branch {
             names.extend(unified.split_whitespace().chain(BUILT_IN));
         }
         names.retain(|name| WANTED.contains(name));
-        (!names.is_empty()).then(|| Self {
+        Self {
             path,
             version: hierarchy.version,
             controllers: names.into_iter().map(str::to_owned).collect(),
-        })
+        }
+    }
+
+    fn forget_what_is_built_in(&mut self) {
+        self.controllers
+            .retain(|name| !BUILT_IN.contains(&name.as_str()));
     }
 
     fn has(&self, controller: &str) -> bool {
         self.controllers.iter().any(|name| name == controller)
-    }
-
-    fn limits(&self) -> bool {
-        let mut names = self.controllers.iter();
-        names.any(|name| !BUILT_IN.contains(&name.as_str()))
     }
 
     fn is_writable(&self) -> bool {
@@ -126,6 +129,11 @@ impl Group {
     /// Whether `controller` is at work in it.
     pub(super) fn can(&self, controller: &str) -> bool {
         self.controllers.iter().any(|name| name == controller)
+    }
+
+    /// Whether there is anything in it that we want.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.controllers.is_empty()
     }
 
     /// Makes the directory, and that of the parent.

@@ -121,11 +121,17 @@ pub fn abandon(words: &[String]) -> ! {
     }
 }
 
+/// The process `pid` runs no more; who has taken it over may not have noticed yet.
 fn assert_ends(pid: &str) {
+    assert!(!pid.is_empty());
     let deadline = Instant::now() + Duration::from_secs(10);
-    let path = format!("/proc/{pid}");
-    while fs::exists(&path).unwrap() {
-        assert!(Instant::now() < deadline, "process {pid} is still there");
+    while runs(pid) {
+        assert!(Instant::now() < deadline, "process {pid} still runs");
         std::thread::yield_now();
     }
+}
+
+fn runs(pid: &str) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"));
+    status.is_ok_and(|status| !status.contains("State:\tZ"))
 }

@@ -20,11 +20,36 @@ const COMMANDS: [&str; 15] = [
 
 /// Every runtime that we promise for.
 pub fn runtimes() -> [(&'static str, Runtime); 3] {
+    let crun = if is_too_hybrid_for_crun() {
+        crun_without_unified().into()
+    } else {
+        "/usr/bin/crun".into()
+    };
     [
         ("own", Runtime::Own),
         ("runc", Runtime::Path("/usr/sbin/runc".into())),
-        ("crun", Runtime::Path("/usr/bin/crun".into())),
+        ("crun", Runtime::Path(crun)),
     ]
+}
+
+/// crun refuses hosts whose unified hierarchy has controllers beside those of version 1.
+fn is_too_hybrid_for_crun() -> bool {
+    let unified = fs::read_to_string("/sys/fs/cgroup/unified/cgroup.controllers");
+    unified.is_ok_and(|controllers| !controllers.trim().is_empty())
+}
+
+/// It does not see that hierarchy.
+fn crun_without_unified() -> &'static str {
+    let wrapper = concat!(env!("CARGO_TARGET_TMPDIR"), "/crun-without-unified");
+    let unmount = "umount /sys/fs/cgroup/unified && exec crun \"$@\"";
+    let script = format!("#!/bin/sh\nexec unshare -m sh -c '{unmount}' crun \"$@\"\n");
+    if Path::new("/usr/bin/crun").exists()
+        && fs::read_to_string(wrapper).ok() != Some(script.clone())
+    {
+        fs::write(wrapper, script).unwrap();
+        fs::set_permissions(wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    wrapper
 }
 
 pub fn is_root() -> bool {
