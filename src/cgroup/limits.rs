@@ -1,12 +1,14 @@
 //! What may be limited, and what is written for it.
 
+use serde::Serialize;
+
 use super::tree::{Group, Tree};
 
 /// Of a second, in microseconds: how often the scheduler gives a group its share.
 const PERIOD: u64 = 100_000;
 
 /// How much a group may use; what is not set is not limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Limits {
     /// Bytes of memory, swap included.
     pub memory: Option<u64>,

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use crate::cgroup::Limits;
 use crate::config::parse_bytes;
 use crate::image::Platform;
 use crate::root::KeepName;
-use crate::run::request::{Limits, Volume};
+use crate::run::request::Volume;
 use crate::run::{InstanceName, Wall};
 
 /// Exit status of `vmm run` and `vmm exec`, printed by `--help`.

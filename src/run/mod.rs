@@ -10,6 +10,7 @@
 //! - [`instance`]: which commands run now
 
 pub mod command;
+pub mod container;
 pub mod ending;
 pub mod init;
 pub mod instance;
@@ -57,7 +58,7 @@ pub enum RunError {
     #[error(transparent)]
     Instance(#[from] RegistryError),
     /// The wall cannot be put up, or does not do what it is asked.
-    #[error("the {} wall failed", .0.name())]
+    #[error("cannot run it behind the {} wall", .0.name())]
     Wall(Wall, #[source] Box<dyn std::error::Error + Send + Sync>),
     /// A system call failed.
     #[error("{doing}")]
@@ -177,6 +178,7 @@ fn start(behind: Behind<'_>) -> Result<Box<dyn Instance>, RunError> {
         streams.map_err(|error| RunError::io("cannot pass the standard streams on", error))?;
     match behind.request.wall {
         Wall::Process => process::start(behind, streams),
-        Wall::Container | Wall::Vm => todo!(),
+        Wall::Container => container::start(behind, streams),
+        Wall::Vm => unimplemented!(),
     }
 }

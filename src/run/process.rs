@@ -16,6 +16,7 @@ use super::outcome::Outcome;
 use super::running::{Instance, Session, Streams};
 use super::tree::{self, Tree};
 use super::{Behind, RunError, Wall, init};
+use crate::cgroup::Cgroup;
 use crate::root::enter::{EnterError, View, Writable};
 
 /// As tmpfs has it.
@@ -24,6 +25,8 @@ const ALL_OF_MEMORY: u64 = 0;
 /// A command that runs in the image's files.
 struct Process {
     init: Init,
+    // What is left in it ends when it is removed.
+    cgroup: Cgroup,
     tree: Tree,
 }
 
@@ -40,8 +43,11 @@ struct Init {
 pub fn start(behind: Behind<'_>, streams: Streams) -> Result<Box<dyn Instance>, RunError> {
     let tree = tree::mount(&behind)?;
     furnish(&behind, &tree).map_err(|error| RunError::wall(Wall::Process, error))?;
-    let init = Init::start(tree.root.path(), &behind.launch, streams)?;
-    Ok(Box::new(Process { init, tree }))
+    let limits = &behind.request.limits;
+    let cgroup = Cgroup::create(behind.request.name.as_str(), limits)
+        .map_err(|error| RunError::wall(Wall::Process, error))?;
+    let init = Init::start(&tree, &cgroup, &behind.launch, streams)?;
+    Ok(Box::new(Process { init, cgroup, tree }))
 }
 
 /// Gives the tree what the contract says it has.
@@ -64,15 +70,21 @@ fn furnish(behind: &Behind<'_>, tree: &Tree) -> Result<(), EnterError> {
 }
 
 impl Init {
-    fn start(root: &Path, launch: &Launch, streams: Streams) -> Result<Self, RunError> {
+    fn start(
+        tree: &Tree,
+        cgroup: &Cgroup,
+        launch: &Launch,
+        streams: Streams,
+    ) -> Result<Self, RunError> {
         let starting = |error| RunError::io("cannot start init", error);
         let (file, number) = pass_on(launch).map_err(starting)?;
         let program = init::in_memory().map_err(starting)?;
         let child = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
             .arg0("init")
             .arg("launch")
+            .args(joining(cgroup))
             .arg("--root")
-            .arg(root)
+            .arg(tree.root.path())
             .arg(number)
             .env_clear()
             .stdin(streams.input)
@@ -85,6 +97,12 @@ impl Init {
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| starting(error.into()))?;
         Ok(Self { child, pidfd })
     }
+}
+
+/// The words by which an init joins `cgroup`: itself, so that nothing of its starts outside.
+fn joining(cgroup: &Cgroup) -> Vec<PathBuf> {
+    let words = |procs| [PathBuf::from("--join"), procs];
+    cgroup.procs_paths().into_iter().flat_map(words).collect()
 }
 
 /// `launch` as a file that a child inherits, and its number there.
@@ -126,7 +144,7 @@ impl Session for Init {
 }
 
 /// 128 and the signal, as a shell tells it.
-fn status_of(status: ExitStatus) -> u8 {
+pub(super) fn status_of(status: ExitStatus) -> u8 {
     let signalled = || 128 + status.signal().unwrap_or(0);
     let code = status.code().unwrap_or_else(signalled);
     u8::try_from(code).unwrap_or(u8::MAX)
@@ -146,18 +164,26 @@ impl Session for Process {
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome, RunError> {
-        Box::new(self.init).finish()
+        let outcome = Box::new(self.init).finish();
+        let used = self.cgroup.statistics();
+        let removed = self.cgroup.remove();
+        removed.map_err(|error| RunError::wall(Wall::Process, error))?;
+        Ok(Outcome {
+            oom: used.oom_kills.is_some_and(|kills| kills > 0),
+            ..outcome?
+        })
     }
 }
 
 impl Instance for Process {
     fn pause(&mut self, paused: bool) -> Result<(), RunError> {
-        self.signal(if paused { libc::SIGSTOP } else { libc::SIGCONT })
+        let done = self.cgroup.freeze(paused);
+        done.map_err(|error| RunError::wall(Wall::Process, error))
     }
 
     fn exec(&mut self, launch: &Launch, streams: Streams) -> Result<Box<dyn Session>, RunError> {
-        let root: PathBuf = self.tree.root.path().to_owned();
-        Ok(Box::new(Init::start(&root, launch, streams)?))
+        let init = Init::start(&self.tree, &self.cgroup, launch, streams)?;
+        Ok(Box::new(init))
     }
 
     fn kernel(&self) -> String {

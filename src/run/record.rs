@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::outcome::Outcome;
-use super::request::{Limits, Request};
+use super::request::Request;
 use super::wall::Wall;
+use crate::cgroup::Limits;
 use crate::image::Image;
 use crate::timeline::{Span, Timeline};
 

@@ -6,6 +6,7 @@ use super::command::Wishes;
 use super::instance::InstanceName;
 use super::supervise::Times;
 use super::wall::{Refusal, Wall, refuse};
+use crate::cgroup::Limits;
 use crate::image::ResolveOptions;
 use crate::root::KeepName;
 
@@ -42,17 +43,6 @@ pub struct Request {
     pub kernel: Option<PathBuf>,
     /// Words for that kernel.
     pub cmdline: String,
-}
-
-/// What a command may use; without a limit, what the host has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
-pub struct Limits {
-    /// Memory in bytes.
-    pub memory: Option<u64>,
-    /// Processor time, in processors.
-    pub cpus: Option<f64>,
-    /// Processes at one time.
-    pub pids: Option<u64>,
 }
 
 /// A directory of the host, shown to a command.

@@ -51,6 +51,12 @@ impl Streams {
     }
 }
 
+impl From<Streams> for [OwnedFd; 3] {
+    fn from(streams: Streams) -> Self {
+        [streams.input, streams.output, streams.errors]
+    }
+}
+
 /// What a detached command has printed on standard output.
 pub const OUTPUT: &str = "stdout.log";
 /// What a detached command has printed on standard error.
