@@ -68,6 +68,11 @@ impl Cgroup {
         limits.check(&Tree::of_this_host())
     }
 
+    /// Whether groups can be made here, in every hierarchy.
+    pub fn is_usable() -> bool {
+        Tree::of_this_host().is_usable()
+    }
+
     /// Makes the group `vmm/name` with these limits.
     ///
     /// # Errors

@@ -59,6 +59,11 @@ impl Tree {
         self.0.iter().any(|branch| branch.has(controller))
     }
 
+    /// Whether there are hierarchies, and all of them let us make groups.
+    pub(super) fn is_usable(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(Branch::is_writable)
+    }
+
     /// The directories that the group `name` is, or may be, whoever makes it.
     pub(super) fn groups(self, name: &str) -> Result<Vec<Group>, CgroupError> {
         if !is_name(name) {
@@ -211,6 +216,28 @@ fn write(path: &Path, value: &str) -> Result<(), CgroupError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn tree(mounts: &str) -> Tree {
+        Tree::of(&layout::hierarchies(mounts))
+    }
+
+    const V1: &str = "cgroup /nowhere/memory cgroup rw,memory 0 0\n";
+    const V2: &str = "cgroup2 /nowhere/unified cgroup2 rw 0 0\n";
+
+    #[test]
+    fn the_unified_hierarchy_can_freeze_and_count_where_it_is_alone() {
+        assert!(tree(V2).has("freezer"));
+        assert!(tree(V2).has("cpuacct"));
+        assert!(!tree(&[V1, V2].concat()).has("freezer"));
+        assert!(tree(&[V1, V2].concat()).has("memory"));
+    }
+
+    #[test]
+    fn what_cannot_be_written_cannot_be_used() {
+        assert!(!tree(V1).can("memory"));
+        assert!(!tree(V1).is_usable());
+        assert!(!tree("").is_usable());
+    }
 
     #[test]
     fn a_name_leads_nowhere_else() {

@@ -19,7 +19,7 @@ use oci_spec::runtime::{
 };
 use rustix::process::{getgid, getuid};
 
-use super::{ContainerSpec, Volume, seccomp};
+use super::{ContainerSpec, Volume, seccomp, text_of};
 use crate::cgroup::{Cgroup, Limits};
 
 /// All that does not depend on the container.
@@ -76,7 +76,9 @@ fn config(spec: &ContainerSpec) -> Result<Spec, OciSpecError> {
     config.set_hostname(spec.hostname.clone());
     config.set_mounts(Some(mounts(config.mounts().clone(), spec)?));
     let mut linux = config.linux().clone().unwrap_or_default();
-    linux.set_cgroups_path(Some(Cgroup::oci_path(&spec.id)));
+    if Cgroup::is_usable() {
+        linux.set_cgroups_path(Some(Cgroup::oci_path(&spec.id)));
+    }
     linux.set_seccomp(Some(seccomp::profile()?));
     limit(&mut linux, &spec.limits)?;
     if spec.rootless {
@@ -146,21 +148,38 @@ fn limit(linux: &mut Linux, limits: &Limits) -> Result<(), OciSpecError> {
     Ok(())
 }
 
-/// The caller is root inside, and nobody else exists.
+/// Whoever exists here exists in there, by the same number; or the caller alone, as root.
 fn add_user_namespace(linux: &mut Linux) -> Result<(), OciSpecError> {
     let user = LinuxNamespaceBuilder::default().typ(LinuxNamespaceType::User);
     let mut namespaces = linux.namespaces().clone().unwrap_or_default();
     namespaces.push(user.build()?);
     linux.set_namespaces(Some(namespaces));
-    linux.set_uid_mappings(Some(vec![id_mapping(getuid().as_raw())?]));
-    linux.set_gid_mappings(Some(vec![id_mapping(getgid().as_raw())?]));
+    let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
+    linux.set_uid_mappings(Some(id_mappings("/proc/self/uid_map", uid)?));
+    linux.set_gid_mappings(Some(id_mappings("/proc/self/gid_map", gid)?));
     Ok(())
 }
 
-fn id_mapping(host: u32) -> Result<LinuxIdMapping, OciSpecError> {
+fn id_mappings(map: &str, caller: u32) -> Result<Vec<LinuxIdMapping>, OciSpecError> {
+    if caller != 0 {
+        return Ok(vec![id_mapping(caller, 0, 1)?]);
+    }
+    // user_namespaces(7): the first number of a line is the one that counts in here, the last
+    // says how many follow it.
+    let lines = text_of(Path::new(map));
+    let ranges = lines.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().map_while(|word| word.parse().ok());
+        Some((numbers.next()?, numbers.nth(1)?))
+    });
+    ranges
+        .map(|(first, size)| id_mapping(first, first, size))
+        .collect()
+}
+
+fn id_mapping(host: u32, inside: u32, size: u32) -> Result<LinuxIdMapping, OciSpecError> {
     LinuxIdMappingBuilder::default()
         .host_id(host)
-        .container_id(0_u32)
-        .size(1_u32)
+        .container_id(inside)
+        .size(size)
         .build()
 }

@@ -22,6 +22,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::bundle;
 use super::engine::{Answer, SUMMONS};
+use super::loopback;
 use super::seccomp::{self, Filter};
 use crate::chain;
 
@@ -78,6 +79,8 @@ impl Job {
         let pid = container.pid().ok_or("the container has no process")?;
         tell(&self.channel, &Answer::Process(pid.as_raw()));
         if self.is_told_to_start() {
+            loopback::set_up(pid.as_raw())
+                .map_err(|error| format!("cannot set up the loopback interface: {error}"))?;
             container.start()?;
         } else {
             container.delete(true)?;

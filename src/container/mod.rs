@@ -14,6 +14,7 @@
 mod bundle;
 mod engine;
 mod helper;
+mod loopback;
 mod process;
 mod runtime;
 mod seccomp;
@@ -67,6 +68,11 @@ pub enum ContainerError {
     /// It runs, but not as it should.
     #[error("container {0} runs without its system call filter, and was killed")]
     Unfiltered(String),
+    /// What our own engine cannot do without.
+    #[error(
+        "our own engine needs control groups that this user may write: run as root, or with --runtime and the path of runc or crun"
+    )]
+    Rootless,
     /// A process that cannot be followed.
     #[error("cannot follow process {0}")]
     Process(i32, #[source] io::Error),
@@ -133,6 +139,9 @@ impl Container {
         stdio: Stdio,
     ) -> Result<Self, ContainerError> {
         Cgroup::check(&spec.limits)?;
+        if *runtime == Runtime::Own && !Cgroup::is_usable() {
+            return Err(ContainerError::Rootless);
+        }
         let no_cgroup = |error| ContainerError::Cgroup(spec.id.clone(), error);
         let cgroup = Cgroup::open(&spec.id).map_err(no_cgroup)?;
         let failed = |error| ContainerError::Bundle(spec.bundle.clone(), error);

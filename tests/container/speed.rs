@@ -22,13 +22,15 @@ pub fn measure() {
             samples.push(one(fixture));
         }
     }
-    for ((name, _), samples) in fixtures.iter().zip(&mut samples) {
-        samples.sort();
-        let (wall, _) = samples[ROUNDS / 2];
-        let mut cpu: Vec<Duration> = samples.iter().map(|(_, cpu)| *cpu).collect();
-        cpu.sort();
-        println!("{name}: {wall:.1?} wall, {:.1?} CPU", cpu[ROUNDS / 2]);
+    for ((name, _), samples) in fixtures.iter().zip(samples) {
+        let (wall, cpu): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
+        println!("{name}: wall {}, CPU {}", summary(wall), summary(cpu));
     }
+}
+
+fn summary(mut times: Vec<Duration>) -> String {
+    times.sort();
+    format!("{:.1?} (least {:.1?})", times[times.len() / 2], times[0])
 }
 
 fn one(fixture: &Fixture) -> (Duration, Duration) {

@@ -69,8 +69,9 @@ fn few_rights_are_left(fixture: &Fixture) {
 }
 
 fn only_the_loopback_is_there(fixture: &Fixture) {
-    let (said, _) = fixture.run_script("ls /sys/class/net");
-    assert_eq!(said, "lo\n");
+    let (said, _) = fixture.run_script("ls /sys/class/net; cat /sys/class/net/lo/flags");
+    // netdevice(7): IFF_UP and IFF_LOOPBACK.
+    assert_eq!(said, "lo\n0x9\n");
 }
 
 fn nothing_of_ours_lands_in_the_tree(fixture: &Fixture) {
