@@ -150,6 +150,10 @@ fn limit(linux: &mut Linux, limits: &Limits) -> Result<(), OciSpecError> {
 
 /// Whoever exists here exists in there, by the same number; or the caller alone, as root.
 fn add_user_namespace(linux: &mut Linux) -> Result<(), OciSpecError> {
+    // Only the host's root may say which devices are open to a group; others make no nodes.
+    if let Some(resources) = linux.resources_mut() {
+        resources.set_devices(None);
+    }
     let user = LinuxNamespaceBuilder::default().typ(LinuxNamespaceType::User);
     let mut namespaces = linux.namespaces().clone().unwrap_or_default();
     namespaces.push(user.build()?);

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use vmm::container::{Container, ContainerError, Runtime, Volume, clean};
 
-use super::fixture::{Fixture, ourselves, stdio};
+use super::fixture::{Fixture, ourselves, stdio, text};
 
 pub const PROMISES: &[super::Promise] = super::promises![
     a_limit_that_cannot_be_kept_is_refused,
@@ -17,6 +17,7 @@ pub const PROMISES: &[super::Promise] = super::promises![
     a_container_that_is_never_started_leaves_nothing,
     a_container_that_is_dropped_leaves_nothing,
     what_a_killed_vmm_leaves_can_be_cleaned,
+    an_ordinary_user_has_a_container_or_is_told_why_not,
 ];
 
 fn a_limit_that_cannot_be_kept_is_refused(fixture: &Fixture) {
@@ -75,10 +76,7 @@ fn a_container_that_is_dropped_leaves_nothing(fixture: &Fixture) {
 }
 
 fn what_a_killed_vmm_leaves_can_be_cleaned(fixture: &Fixture) {
-    let path = match &fixture.runtime {
-        Runtime::Own => "own".into(),
-        Runtime::Path(path) => path.display().to_string(),
-    };
+    let path = name_of(&fixture.runtime);
     let mut vmm = ourselves()
         .args(["abandon", &path, &fixture.id])
         .arg(fixture.directory.path())
@@ -99,16 +97,63 @@ fn what_a_killed_vmm_leaves_can_be_cleaned(fixture: &Fixture) {
     fixture.assert_nothing_left();
 }
 
+fn an_ordinary_user_has_a_container_or_is_told_why_not(fixture: &Fixture) {
+    let output = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .args(["unshare", "--user", "--map-root-user", "--mount"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["rootless", &name_of(&fixture.runtime), &fixture.id])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+    match fixture.runtime {
+        Runtime::Own => assert!(said.contains("this user may write"), "{said}"),
+        // crun, on a host that is hybrid.
+        Runtime::Path(_) if said.contains("cgroups in hybrid mode") => {}
+        Runtime::Path(_) => assert_eq!(said, "0 hello\nexit status: 7\n"),
+    }
+}
+
+/// A container of somebody who is root in a user namespace alone.
+pub fn rootless(words: &[String]) {
+    let [runtime, id] = words else {
+        panic!("{words:?}")
+    };
+    let fixture = Fixture::new("rootless", id, runtime_of(runtime));
+    let mut spec = fixture.spec("echo `id -u` hello; exit 7");
+    spec.rootless = true;
+    let (mut output, stdio) = stdio();
+    let run = fixture.create(&spec, stdio).and_then(|mut container| {
+        container.start()?;
+        container.wait()
+    });
+    print!("{}", text(&mut output));
+    match run {
+        Ok(status) => println!("{status}"),
+        Err(error) => println!("{error}"),
+    }
+}
+
+fn name_of(runtime: &Runtime) -> String {
+    match runtime {
+        Runtime::Own => "own".to_owned(),
+        Runtime::Path(path) => path.display().to_string(),
+    }
+}
+
+fn runtime_of(name: &str) -> Runtime {
+    match name {
+        "own" => Runtime::Own,
+        path => Runtime::Path(path.into()),
+    }
+}
+
 /// Starts a container, tells its process, and waits to be killed.
 pub fn abandon(words: &[String]) -> ! {
     let [runtime, id, directory] = words else {
         panic!("{words:?}")
     };
-    let runtime = match runtime.as_str() {
-        "own" => Runtime::Own,
-        path => Runtime::Path(path.into()),
-    };
-    let fixture = Fixture::new("abandoned", "one", runtime);
+    let fixture = Fixture::new("abandoned", "one", runtime_of(runtime));
     let mut spec = fixture.spec("sleep 1000");
     spec.id.clone_from(id);
     spec.bundle = std::path::Path::new(directory).join("bundle");
