@@ -41,9 +41,14 @@ impl Device {
     }
 }
 
+/// An empty file in memory.
+pub fn memory_file(name: &str) -> File {
+    File::from(memfd_create(name, MemfdFlags::CLOEXEC).expect("a memfd"))
+}
+
 /// A disk in memory, and its file.
 pub fn disk() -> (Block, File) {
-    let file = File::from(memfd_create("disk", MemfdFlags::CLOEXEC).expect("a memfd"));
+    let file = memory_file("disk");
     ftruncate(&file, DISK_SIZE).expect("64 KiB");
     let options = BlockOptions {
         path: format!("/proc/self/fd/{}", file.as_raw_fd()).into(),
