@@ -26,8 +26,10 @@ pub mod namespace;
 mod upper;
 mod workbench;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
@@ -106,7 +108,7 @@ impl Root {
 
 fn overlay(workbench: &Workbench, lower: &Lower, upper: &Upper) -> Result<Mount, MountError> {
     let mut recipe = Recipe::new("overlay")
-        .text("lowerdir", &escaped(lower.path()))
+        .path("lowerdir", &escaped(lower.path()))
         .path("upperdir", &upper.changes())
         .path("workdir", &upper.scratch());
     recipe = if workbench.is_rootless() {
@@ -124,11 +126,13 @@ fn overlay(workbench: &Workbench, lower: &Lower, upper: &Upper) -> Result<Mount,
 }
 
 /// A colon separates lower directories.
-fn escaped(path: &Path) -> String {
-    path.display()
-        .to_string()
-        .replace('\\', "\\\\")
-        .replace(':', "\\:")
+fn escaped(path: &Path) -> PathBuf {
+    let bytes = path.as_os_str().as_bytes().iter();
+    let escaped = bytes.flat_map(|byte| {
+        let escape = matches!(byte, b':' | b'\\').then_some(b'\\');
+        escape.into_iter().chain([*byte])
+    });
+    PathBuf::from(OsString::from_vec(escaped.collect()))
 }
 
 /// Gives `upper` the owner and mode of `lower`, which overlayfs shows as those of `/`; a keep

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use vmm::image::Format;
 
 use super::holder::Holder;
-use super::host::{Stage, loops_of, mounts_below, resident_bytes, wait_until};
+use super::host::{Stage, loops_of, mounts_below, resident_bytes, run, wait_until};
 use super::{Promise, promises};
 
 pub const PROMISES: &[Promise] = promises![
     an_erofs_becomes_a_tree_that_can_be_written,
     a_squashfs_becomes_a_tree_that_can_be_written,
     a_disk_with_ext4_becomes_a_tree_that_can_be_written,
+    a_disk_whose_journal_was_not_replayed_is_mounted_and_stays_as_it_is,
     ten_runs_of_one_base_share_a_superblock_and_a_loop_device,
     what_one_run_has_read_is_in_the_page_cache_of_the_next,
     a_root_that_is_dropped_leaves_no_mount_and_no_loop_device,
@@ -34,8 +35,18 @@ fn a_disk_with_ext4_becomes_a_tree_that_can_be_written() {
     can_be_written(Format::Ext4);
 }
 
+fn a_disk_whose_journal_was_not_replayed_is_mounted_and_stays_as_it_is() {
+    let stage = Stage::set(Format::Ext4);
+    let image = stage.base.path.to_str().unwrap();
+    run("debugfs", &["-w", "-R", "feature needs_recovery", image]);
+    tree_can_be_written(&stage);
+}
+
 fn can_be_written(format: Format) {
-    let stage = Stage::set(format);
+    tree_can_be_written(&Stage::set(format));
+}
+
+fn tree_can_be_written(stage: &Stage) {
     let before = fs::read(&stage.base.path).unwrap();
     let workbench = stage.workbench();
     let root = stage.root(&workbench);

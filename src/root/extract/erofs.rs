@@ -149,3 +149,78 @@ fn read_failed(from: &Path, error: ImageError) -> ExtractError {
         ImageError::Compressed => ExtractError::Compressed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{ImageConfig, ResolveOptions, Store};
+
+    /// A folder with the base of a tree that has a bit of everything.
+    fn folder_with_base() -> (tempfile::TempDir, Vec<u8>) {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        fs::create_dir_all(tree.join("a/b")).unwrap();
+        fs::write(tree.join("a/text"), "text").unwrap();
+        fs::write(tree.join("large"), vec![7; 9000]).unwrap();
+        fs::hard_link(tree.join("large"), tree.join("a/b/same")).unwrap();
+        symlink("/etc/passwd", tree.join("link")).unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let (config, options) = (ImageConfig::of_host(), ResolveOptions::default());
+        let image = store.import_tree(&tree, config, &options).unwrap();
+        let bytes = fs::read(image.base.path).unwrap();
+        (folder, bytes)
+    }
+
+    /// Extracts `bytes` into a new directory, which is gone again afterwards.
+    fn try_extract(folder: &Path, bytes: &[u8]) -> Result<Omitted, ExtractError> {
+        let (from, to) = (folder.join("base"), folder.join("inside/to"));
+        fs::create_dir_all(folder.join("inside")).unwrap();
+        fs::write(&from, bytes).unwrap();
+        let result = extract(&from, &to);
+        let left = fs::read_dir(folder.join("inside")).unwrap().count();
+        assert!(left <= 1, "something was made beside the directory");
+        fs::remove_dir_all(folder.join("inside")).unwrap();
+        result
+    }
+
+    #[test]
+    fn a_base_is_extracted_as_it_was_made() {
+        let (folder, bytes) = folder_with_base();
+        let (from, to) = (folder.path().join("base"), folder.path().join("to"));
+        fs::write(&from, bytes).unwrap();
+        extract(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(to.join("a/text")).unwrap(), "text");
+        assert_eq!(fs::read(to.join("a/b/same")).unwrap(), vec![7; 9000]);
+        assert_eq!(
+            fs::read_link(to.join("link")).unwrap(),
+            Path::new("/etc/passwd")
+        );
+    }
+
+    #[test]
+    fn a_base_that_ends_too_early_is_refused() {
+        let (folder, bytes) = folder_with_base();
+        for length in (0..bytes.len() - 4096).step_by(512) {
+            assert!(
+                try_extract(folder.path(), &bytes[..length]).is_err(),
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_spoilt_byte_leads_out_or_astray() {
+        let (folder, bytes) = folder_with_base();
+        let spoilt = |at: usize, value: u8| {
+            let mut bytes = bytes.clone();
+            bytes[at] = value;
+            bytes
+        };
+        // All but the holes and the bytes of the large file.
+        for at in (1024..bytes.len()).filter(|at| ![0, 7].contains(&bytes[*at])) {
+            for value in [b'/', 0xff] {
+                let _ = try_extract(folder.path(), &spoilt(at, value));
+            }
+        }
+    }
+}
