@@ -25,21 +25,21 @@ pub struct Holder {
 impl Holder {
     /// Starts one, and waits until it has its root.
     pub fn start(stage: &Stage) -> Self {
-        Self::spawn(Command::new(env::current_exe().unwrap()).env(HOLD, stage.store.path()))
+        Self::of(spawn(&mut command(stage)))
+    }
+
+    /// Starts several at once, and waits until all have theirs.
+    pub fn start_many(stage: &Stage, count: usize) -> Vec<Self> {
+        let children: Vec<Child> = (0..count).map(|_| spawn(&mut command(stage))).collect();
+        children.into_iter().map(Self::of).collect()
     }
 
     /// One that writes into a keep.
     pub fn with_keep(stage: &Stage, name: &str) -> Self {
-        let mut command = Command::new(env::current_exe().unwrap());
-        Self::spawn(command.env(HOLD, stage.store.path()).env(KEEP, name))
+        Self::of(spawn(command(stage).env(KEEP, name)))
     }
 
-    fn spawn(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+    fn of(mut child: Child) -> Self {
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
         let device = said.next().expect("it ended without a root").unwrap();
         let root = PathBuf::from(said.next().unwrap().unwrap());
@@ -80,6 +80,17 @@ impl Drop for Holder {
         drop(self._stdin.take());
         let _ = self.child.wait();
     }
+}
+
+fn command(stage: &Stage) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.env(HOLD, stage.store.path());
+    command
+}
+
+fn spawn(command: &mut Command) -> Child {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    piped.spawn().unwrap()
 }
 
 /// What a process does that was started as a holder; false where it was not.

@@ -16,7 +16,7 @@ pub const PROMISES: &[Promise] = promises![
     a_squashfs_becomes_a_tree_that_can_be_written,
     a_disk_with_ext4_becomes_a_tree_that_can_be_written,
     a_disk_whose_journal_was_not_replayed_is_mounted_and_stays_as_it_is,
-    ten_runs_of_one_base_share_a_superblock_and_a_loop_device,
+    ten_runs_that_start_together_share_a_superblock_and_a_loop_device,
     what_one_run_has_read_is_in_the_page_cache_of_the_next,
     a_root_that_is_dropped_leaves_no_mount_and_no_loop_device,
     a_run_that_is_killed_leaves_no_mount_and_no_loop_device,
@@ -63,9 +63,9 @@ fn tree_can_be_written(stage: &Stage) {
     );
 }
 
-fn ten_runs_of_one_base_share_a_superblock_and_a_loop_device() {
+fn ten_runs_that_start_together_share_a_superblock_and_a_loop_device() {
     let stage = Stage::set(Format::Erofs);
-    let runs: Vec<Holder> = (0..10).map(|_| Holder::start(&stage)).collect();
+    let runs = Holder::start_many(&stage, 10);
     let devices: Vec<&str> = runs.iter().map(Holder::device).collect();
     assert_eq!(devices, vec![devices[0]; 10]);
     assert_eq!(loops_of(&stage.base.path).len(), 1);
