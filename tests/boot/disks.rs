@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::slice;
 
 use tempfile::TempDir;
 
@@ -77,11 +78,11 @@ fn a_read_only_disk_cannot_be_written() {
     let data = format!("{},readonly", disk(&folder, "data.img", 8));
     let lines = [
         "echo ro $(cat /sys/block/vdb/ro)",
-        "echo x | dd of=/dev/vdb 2>/dev/null || echo refused",
+        "echo x | dd of=/dev/vdb 2>/dev/null || echo refused $((6*7))",
     ];
     let output = session(&mut with_disks(&[data]), &lines);
     assert!(
-        output.contains("ro 1") && output.contains("refused\r"),
+        output.contains("ro 1") && output.contains("refused 42"),
         "{output}"
     );
 }
@@ -91,14 +92,14 @@ fn a_read_only_root_refuses_every_way_to_write() {
     let lines = [
         "touch /file",
         "mount -o remount,rw /",
-        "echo x | dd of=/dev/vda || echo the device refuses",
+        "echo x | dd of=/dev/vda || echo refused $((6*7))",
         "echo ro $(cat /sys/block/vda/ro)",
     ];
     let output = session(&mut busybox(), &lines);
     for refusal in [
         "touch: /file: Read-only file system",
         "mount: mounting /dev/root on / failed: Permission denied",
-        "the device refuses\r",
+        "refused 42",
         "ro 1\r",
     ] {
         assert!(output.contains(refusal), "no '{refusal}' in {output}");
@@ -111,10 +112,10 @@ fn discarded_blocks_are_given_back_to_the_host() {
     let data = [disk(&folder, "data.img", 32)];
     let lines = [
         "dd if=/dev/urandom of=/dev/vdb bs=1M count=16 2>/dev/null; sync",
-        "blkdiscard /dev/vdb && echo discarded",
+        "blkdiscard /dev/vdb && echo discarded $((6*7))",
     ];
     let output = session(&mut with_disks(&data), &lines);
-    assert!(output.contains("discarded\r"), "{output}");
+    assert!(output.contains("discarded 42"), "{output}");
     assert!(allocated(Path::new(&data[0])) < 1 << 20);
 }
 
@@ -144,19 +145,55 @@ fn after_kill_9_a_synced_file_is_there_and_the_file_system_clean() {
     let data = [disk(&folder, "data.img", 64)];
     mkfs(&data[0]);
     let mut guest = Guest::boot(&mut with_disks(&data));
-    guest.run("mount -t ext4 /dev/vdb /mnt && echo kept > /mnt/kept && sync");
+    guest.run("mount -t ext4 /dev/vdb /mnt && echo kept $((6*7)) > /mnt/file && sync");
     guest.run("(while :; do date >> /mnt/log; done) &");
-    guest.run("sleep 1; echo writing");
-    guest.expect("writing\r").signal(libc::SIGKILL);
+    guest.run("sleep 1; echo writing $((6*7))");
+    guest.expect("writing 42").signal(libc::SIGKILL);
     guest.wait().expect_status(128 + libc::SIGKILL);
     let replayed = fsck(&data[0], "-p");
     assert!(replayed < 2, "fsck -p ended with {replayed}");
     assert_eq!(fsck(&data[0], "-fn"), 0);
     let output = session(
         &mut with_disks(&data),
-        &["mount /dev/vdb /mnt; cat /mnt/kept"],
+        &["mount /dev/vdb /mnt; cat /mnt/file"],
     );
-    assert!(output.contains("kept\r"), "{output}");
+    assert!(output.contains("kept 42"), "{output}");
+}
+
+#[test]
+fn a_sync_in_the_guest_is_a_flush_of_the_host_s_disk() {
+    let folder = scratch();
+    let device = LoopDevice::over(&disk(&folder, "data.img", 8));
+    let before = device.flushes();
+    let mut guest = Guest::boot(&mut with_disks(slice::from_ref(&device.0)));
+    guest.run("dd if=/dev/urandom of=/dev/vdb bs=4k count=1 conv=fsync && echo synced $((6*7))");
+    guest.expect("synced 42");
+    assert!(device.flushes() > before);
+}
+
+/// A block device of the host that counts.
+struct LoopDevice(String);
+
+impl LoopDevice {
+    fn over(file: &str) -> Self {
+        let mut losetup = Command::new("/sbin/losetup");
+        let output = losetup.args(["--find", "--show", file]).output().unwrap();
+        assert!(output.status.success(), "cannot make a loop device");
+        Self(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    }
+
+    /// How many flushes it has completed: the sixteenth number of its statistics.
+    fn flushes(&self) -> u64 {
+        let path = self.0.replace("/dev", "/sys/block") + "/stat";
+        let numbers = std::fs::read_to_string(path).unwrap();
+        numbers.split_whitespace().nth(15).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for LoopDevice {
+    fn drop(&mut self) {
+        let _ = Command::new("/sbin/losetup").args(["-d", &self.0]).status();
+    }
 }
 
 fn mkfs(path: &str) {

@@ -45,8 +45,8 @@ fn a_kernel_without_a_root_panics_and_is_told() {
 fn sigterm_presses_the_power_button() {
     let mut guest = Guest::boot(&mut busybox());
     guest
-        .run("echo ready")
-        .expect("ready\r")
+        .run("echo ready $((6*7))")
+        .expect("ready 42")
         .signal(libc::SIGTERM);
     guest.wait().expect_status(0);
 }

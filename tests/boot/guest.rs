@@ -121,6 +121,9 @@ impl Guest {
     }
 
     /// Waits until the console shows `text`, and goes on behind it.
+    ///
+    /// A line that is typed is shown, too: wait for what only its answer has, as `42` for
+    /// `$((6*7))`.
     pub fn expect(&mut self, text: &str) -> &mut Self {
         let begin = Instant::now();
         loop {
@@ -139,7 +142,7 @@ impl Guest {
         }
     }
 
-    /// Types `line` at the next prompt.
+    /// Types `line` at the next prompt; the console shows it.
     pub fn run(&mut self, line: &str) -> &mut Self {
         self.expect(PROMPT).send(&format!("{line}\n"))
     }
