@@ -179,6 +179,6 @@ fn start(behind: Behind<'_>) -> Result<Box<dyn Instance>, RunError> {
     match behind.request.wall {
         Wall::Process => process::start(behind, streams),
         Wall::Container => container::start(behind, streams),
-        Wall::Vm => unimplemented!(),
+        Wall::Vm => Err(RunError::wall(Wall::Vm, "it is still being built")),
     }
 }

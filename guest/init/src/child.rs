@@ -4,9 +4,8 @@ use std::io::{self, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::Errno;
-use rustix::process::{Gid, Pid, Signal, Uid, getpgrp, getpid, ioctl_tiocsctty, setpgid, setsid};
-use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stdin};
-use rustix::termios::{tcgetsid, tcsetpgrp};
+use rustix::process::{Gid, Signal, Uid, ioctl_tiocsctty, setsid};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
 
 use crate::launch::{Prepared, Streams};
@@ -105,8 +104,7 @@ fn dress(
 /// ours signals us, and we forward it.
 fn take(streams: Streams) -> Result<(), (Step, Errno)> {
     match streams {
-        Streams::Inherited { terminal: true } => own_terminal().map_err(|e| (Step::Terminal, e)),
-        Streams::Inherited { terminal: false } => new_session(),
+        Streams::Inherited => new_session(),
         Streams::Pipes([input, output, error]) => {
             new_session()?;
             let moved = dup2_stdin(input)
@@ -127,18 +125,6 @@ fn take(streams: Streams) -> Result<(), (Step, Errno)> {
 
 fn new_session() -> Result<(), (Step, Errno)> {
     setsid().map(drop).map_err(|error| (Step::Terminal, error))
-}
-
-/// Makes the terminal at standard input the command's. Where it already controls this
-/// session (a container's engine has done that) the command becomes its foreground.
-fn own_terminal() -> Result<(), Errno> {
-    if tcgetsid(stdin()).is_ok() {
-        let us: Option<Pid> = Some(getpid());
-        setpgid(us, us)?;
-        return tcsetpgrp(stdin(), getpgrp());
-    }
-    setsid()?;
-    ioctl_tiocsctty(stdin())
 }
 
 /// The groups first: afterwards we may not.

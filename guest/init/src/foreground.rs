@@ -5,13 +5,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::FromRawFd;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, getpid};
 use wire::Launch;
 
 use crate::launch::{self, Streams};
+use crate::pty::{self, Relay};
 use crate::sys::Signals;
 use crate::{Failure, reap};
 
@@ -22,14 +23,24 @@ pub fn run(source: &str) -> Result<u8, Failure> {
         .map_err(|error| format!("cannot understand the launch {source}: {error}"))?;
     let mut signals = Signals::take_all()?;
     rustix::process::set_child_subreaper(Some(getpid()))?;
-    let terminal = launch.tty.is_some();
-    match launch::spawn(&launch, Streams::Inherited { terminal }, None) {
-        Ok(command) => wait_for(command, &mut signals),
+    let (streams, mut relay) = streams(&launch)?;
+    match launch::spawn(&launch, streams, None) {
+        Ok(command) => wait_for(command, &mut signals, relay.as_mut()),
         Err(error) => {
             eprintln!("init: {}", crate::chain(&error));
             Ok(error.status())
         }
     }
+}
+
+/// Those that are here, or a terminal inside.
+fn streams(launch: &Launch) -> Result<(Streams, Option<Relay>), Failure> {
+    let Some(size) = launch.tty else {
+        return Ok((Streams::Inherited, None));
+    };
+    let (ours, theirs) =
+        pty::open(size).map_err(|error| format!("cannot make a terminal: {error}"))?;
+    Ok((Streams::Terminal(theirs), Some(Relay::new(ours))))
 }
 
 /// The file at a path, or one that we have inherited.
@@ -44,25 +55,46 @@ fn read(source: &str) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Forwards signals and reaps until `command` has ended.
-fn wait_for(command: Pid, signals: &mut Signals) -> Result<u8, Failure> {
+/// Forwards signals, relays and reaps until `command` has ended.
+fn wait_for(
+    command: Pid,
+    signals: &mut Signals,
+    mut relay: Option<&mut Relay>,
+) -> Result<u8, Failure> {
+    let input = io::stdin();
     loop {
         while let Some((pid, status)) = reap::next() {
             if pid == command {
+                relay.iter_mut().for_each(|relay| relay.pass_output());
                 return Ok(status);
             }
         }
         while let Some(arrived) = signals.next() {
-            // What a terminal sends to its whole foreground is not meant for us: who started
-            // us sees it, and asks for what is to be forwarded.
-            if arrived.signal != libc::SIGCHLD && !arrived.from_kernel {
-                crate::sys::kill(command, arrived.signal);
+            match (arrived.signal, &relay) {
+                (libc::SIGCHLD, _) => {}
+                (libc::SIGWINCH, Some(relay)) => relay.follow_size(),
+                // What a terminal sends to its whole foreground is not meant for us: who
+                // started us sees it, and asks for what is to be forwarded.
+                (signal, _) if !arrived.from_kernel => crate::sys::kill(command, signal),
+                _ => {}
             }
         }
-        let mut events = [PollFd::new(signals, PollFlags::IN)];
-        match poll(&mut events, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let has_input = wait(signals, relay.as_deref(), &input)?;
+        relay.iter_mut().for_each(|relay| relay.serve(has_input));
     }
+}
+
+/// Waits for anything; whether it is input.
+fn wait(signals: &Signals, relay: Option<&Relay>, input: &io::Stdin) -> io::Result<bool> {
+    let mut events = vec![PollFd::new(signals, PollFlags::IN)];
+    events.extend(relay.into_iter().flat_map(|relay| relay.events(input)));
+    match poll(&mut events, None) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let has_come = |event: &PollFd<'_>| !event.revents().is_empty();
+    let input = input.as_fd().as_raw_fd();
+    Ok(events
+        .iter()
+        .any(|event| event.as_fd().as_raw_fd() == input && has_come(event)))
 }

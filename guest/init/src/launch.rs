@@ -19,11 +19,8 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 /// The streams of a command, and which of them is a terminal of its own.
 pub enum Streams {
-    /// Those of this process; a terminal among them is to be the command's.
-    Inherited {
-        /// Whether there is one.
-        terminal: bool,
-    },
+    /// Those of this process.
+    Inherited,
     /// Standard input, output and error.
     Pipes([OwnedFd; 3]),
     /// All three are this terminal.

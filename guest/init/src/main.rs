@@ -12,6 +12,7 @@
 //! - [`user`]: who a command runs as
 //! - [`launch`], [`child`]: a command becomes a process
 //! - [`reap`]: how processes ended
+//! - [`pty`]: a terminal of the command's own
 //! - [`foreground`]: one command on the streams that are here
 //! - [`outbox`], [`stream`], [`session`]: a command whose streams go over a port
 //! - [`serve`]: all such commands
@@ -22,6 +23,7 @@ mod child;
 mod foreground;
 mod launch;
 mod outbox;
+mod pty;
 mod reap;
 mod serve;
 mod session;

@@ -5,13 +5,12 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::PollFd;
 use rustix::process::Pid;
-use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
 use wire::{Exited, Kind, Launch, Part, Stream, WindowSize};
 
 use crate::boot::Cgroup;
 use crate::launch::{self, LaunchError, Streams};
 use crate::outbox::Outbox;
+use crate::pty;
 use crate::stream::{Ending, Sink, Source};
 use crate::sys;
 
@@ -92,7 +91,7 @@ impl Session {
     /// Gives its terminal another size, of which the kernel tells those in the foreground.
     pub fn resize(&self, size: WindowSize) {
         if let Some(terminal) = &self.terminal {
-            let _ = tcsetwinsize(terminal, winsize(size));
+            let _ = pty::resize(terminal, size);
         }
     }
 
@@ -165,25 +164,11 @@ fn on_pipes(number: u32) -> io::Result<(Session, Streams)> {
 }
 
 fn on_terminal(number: u32, size: WindowSize) -> io::Result<(Session, Streams)> {
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let master = openpt(flags)?;
-    unlockpt(&master)?;
-    rustix::io::ioctl_fionbio(&master, true)?;
-    tcsetwinsize(&master, winsize(size))?;
-    let slave = ioctl_tiocgptpeer(&master, flags)?;
+    let (master, slave) = pty::open(size)?;
     let stream = |part| Stream::new(number, part);
     let sink = Sink::new(stream(Part::Input), master.try_clone()?, Ending::Type);
     let source = Source::new(stream(Part::Output), master.try_clone()?);
     let mut session = Session::new(number, sink, vec![source]);
     session.terminal = Some(master.as_fd().try_clone_to_owned()?);
     Ok((session, Streams::Terminal(slave)))
-}
-
-fn winsize(size: WindowSize) -> Winsize {
-    Winsize {
-        ws_row: size.rows,
-        ws_col: size.columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    }
 }
