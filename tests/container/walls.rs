@@ -1,5 +1,6 @@
 //! What a container is, while all goes well.
 
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::thread;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub const PROMISES: &[super::Promise] = super::promises![
     statistics_tell_of_the_work,
     another_command_runs_behind_the_same_walls,
     a_paused_container_does_not_go_on,
+    our_init_launches_the_command_and_reaps,
 ];
 
 fn the_status_of_the_command_comes_back(fixture: &Fixture) {
@@ -185,4 +187,23 @@ fn ends_within(container: &vmm::container::Container, time: Duration) -> bool {
     let mut fds = [PollFd::new(&fd, PollFlags::IN)];
     let timeout = Timespec::try_from(time).unwrap();
     poll(&mut fds, Some(&timeout)).unwrap() == 1
+}
+
+fn our_init_launches_the_command_and_reaps(fixture: &Fixture) {
+    let script = "sleep 0 & echo $PWD $GREETING; exit 9";
+    let launch = wire::Launch {
+        argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        env: vec![
+            ("PATH".to_owned(), "/bin".to_owned()),
+            ("GREETING".to_owned(), "hello".to_owned()),
+        ],
+        workdir: Some("/data".to_owned()),
+        ..wire::Launch::default()
+    };
+    let spec = fixture.spec(&serde_json::to_string(&launch).unwrap());
+    fs::write(&spec.init, vmm::guest::INIT).unwrap();
+    let (said, status) = fixture.run(&spec);
+    assert_eq!(said, "/data hello\n");
+    assert_eq!(status.code(), Some(9));
+    fixture.assert_nothing_left();
 }
