@@ -81,6 +81,11 @@ impl HostInput {
         0
     }
 
+    /// Whether its end has been read.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     fn may_read(&self) -> bool {
         !self.ended
             && is_ready(self.file.as_fd(), PollFlags::IN)
@@ -92,6 +97,12 @@ impl HostInput {
             Some(filter) => filter(input),
             None => input.len(),
         }
+    }
+}
+
+impl AsFd for HostInput {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 
@@ -130,6 +141,17 @@ impl HostOutput {
     /// If the file takes nothing any more (a pipe without a reader, a full disk), `bytes`
     /// are discarded and count as written; the first time that is logged.
     pub fn write(&mut self, bytes: &[u8]) -> usize {
+        self.try_write(bytes).unwrap_or_else(|error| {
+            self.tell(error);
+            bytes.len()
+        })
+    }
+
+    /// Writes what the file takes without blocking; returns how much that is.
+    ///
+    /// # Errors
+    /// The file takes nothing any more: a pipe without a reader, a full disk.
+    pub fn try_write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
         let mut rest = bytes;
         while !rest.is_empty() && is_ready(self.file.as_fd(), PollFlags::OUT) {
             let chunk = rest.get(..CHUNK).unwrap_or(rest);
@@ -137,13 +159,10 @@ impl HostOutput {
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => break,
-                Err(error) => {
-                    self.tell(error);
-                    rest = &[];
-                }
+                Err(error) => return Err(error),
             }
         }
-        bytes.len().saturating_sub(rest.len())
+        Ok(bytes.len().saturating_sub(rest.len()))
     }
 
     fn tell(&mut self, error: Errno) {

@@ -4,7 +4,7 @@
 
 pub mod bzimage;
 pub mod cmdline;
-mod decompress;
+pub mod decompress;
 mod file;
 pub mod initrd;
 pub mod kernel;

@@ -21,9 +21,11 @@ pub mod request;
 pub mod running;
 pub mod supervise;
 pub mod tree;
+pub mod vm;
 pub mod wall;
 
 use std::io;
+use std::sync::Arc;
 
 pub use instance::{InstanceName, Registry, RegistryError};
 pub use outcome::Outcome;
@@ -98,7 +100,7 @@ pub struct Behind<'a> {
     /// The instance that it becomes.
     pub entry: &'a Entry,
     /// What took how long.
-    pub timeline: &'a Timeline,
+    pub timeline: &'a Arc<Timeline>,
 }
 
 /// Runs what `request` wants until it ends.
@@ -108,7 +110,7 @@ pub struct Behind<'a> {
 /// # Errors
 /// It cannot be run: the failure is ours, and nothing of it is left.
 pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError> {
-    let timeline = Timeline::default();
+    let timeline = Arc::<Timeline>::default();
     let signals = Signals::take()?;
     let store = Store::open_default()?;
     let image = store.resolve(&request.image, &request.resolve)?;
@@ -179,6 +181,6 @@ fn start(behind: Behind<'_>) -> Result<Box<dyn Instance>, RunError> {
     match behind.request.wall {
         Wall::Process => process::start(behind, streams),
         Wall::Container => container::start(behind, streams),
-        Wall::Vm => Err(RunError::wall(Wall::Vm, "it is still being built")),
+        Wall::Vm => vm::start(behind, streams),
     }
 }

@@ -1,0 +1,34 @@
+//! The vm wall: the image's files in a machine of their own, with a kernel of their own.
+//!
+//! - [`spec`]: what the user wants becomes a machine and what its guest makes of itself
+//! - [`kernel`], [`modules`]: the guest's kernel, and what it needs beside it
+//! - [`initrd`]: what it boots into: our init
+//! - [`relay`]: the host's half of the protocol with that init
+//! - [`guest`]: the machine with its guest, at work
+
+pub mod guest;
+pub mod initrd;
+pub mod kernel;
+pub mod modules;
+pub mod relay;
+pub mod spec;
+
+use super::running::{Instance, Streams};
+use super::{Behind, RunError, Wall};
+use guest::Guest;
+use spec::Spec;
+
+/// Starts the command of `behind` on `streams`.
+///
+/// # Errors
+/// The machine cannot be built.
+pub fn start(behind: Behind<'_>, streams: Streams) -> Result<Box<dyn Instance>, RunError> {
+    let failed = |error| RunError::Wall(Wall::Vm, error);
+    let (spec, keep) = Spec::of(&behind).map_err(failed)?;
+    let guest = Guest::start(spec, behind.timeline, |orders| {
+        orders.open(&behind.launch, streams)
+    });
+    let mut guest = guest.map_err(failed)?;
+    guest.hold(keep);
+    Ok(Box::new(guest))
+}
