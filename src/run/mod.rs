@@ -151,8 +151,8 @@ fn run_behind(
     let mut instance = start(behind)?;
     timeline.mark("vmm: wall");
     started();
-    let kernel = instance.kernel();
     let timed_out = supervise::until_end(&mut *instance, &listener, signals, request.times)?;
+    let kernel = instance.kernel();
     let outcome = Outcome {
         timed_out,
         ..instance.finish()?

@@ -20,15 +20,26 @@ use wall::Wall;
 pub type Promise = (u32, &'static str, fn(&Wall));
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let trials = match why_not() {
+    let (arguments, names) = arguments();
+    let mut trials = match why_not() {
         Some(reason) => {
             eprintln!("skipped: {reason}");
             Vec::new()
         }
         None => trials(),
     };
+    if !names.is_empty() {
+        trials.retain(|trial| names.iter().any(|name| name == trial.name()));
+    }
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// As `cargo test` takes them: several names may follow `--exact`.
+fn arguments() -> (Arguments, Vec<String>) {
+    let mut words: Vec<String> = std::env::args().collect();
+    let exact = words.iter().position(|word| word == "--exact");
+    let names = exact.map(|exact| words.split_off(exact).split_off(1));
+    (Arguments::from_iter(words), names.unwrap_or_default())
 }
 
 /// Only root can mount what the walls need.

@@ -53,6 +53,9 @@ impl Wall {
         command.args(["run", "--wall", &self.0]).args(options);
         if self.is("vm") {
             command.arg("--kernel").arg(kernel());
+            if let Ok(words) = std::env::var("VMM_TEST_CMDLINE") {
+                command.args(["--cmdline", &words]);
+            }
         }
         command.arg(image::path()).arg("--");
         command
