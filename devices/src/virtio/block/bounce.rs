@@ -35,6 +35,15 @@ pub fn write(file: &File, offset: u64, memory: &Memory, data: &mut Segments) -> 
     })
 }
 
+/// Reads some bytes, to see whether that is possible at all.
+///
+/// # Errors
+/// It is not.
+pub fn try_read(file: &File) -> io::Result<()> {
+    let mut bounce = Box::new(Bounce([0; SIZE]));
+    file.read_at(&mut bounce.0, 0).map(|_| ())
+}
+
 /// Calls `transfer` with a buffer for each piece of `len` bytes, and its offset.
 fn pieces(
     mut offset: u64,

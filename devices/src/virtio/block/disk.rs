@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FlockOperation, OFlags, StatxFlags};
 use rustix::io::Errno;
 
+use super::bounce;
 use super::probe::foreign_format;
 
 /// The unit in which virtio counts (virtio 1.2, 5.2.6).
@@ -257,6 +258,11 @@ fn enter_direct_mode(file: &File, blocks: BlockSizes) -> Result<BlockSizes, Disk
     let refused = |error: Errno| DiskError::NoDirectIo(error.into());
     let flags = rustix::fs::fcntl_getfl(file).map_err(refused)?;
     rustix::fs::fcntl_setfl(file, flags | OFlags::DIRECT).map_err(refused)?;
+    // An overlay takes the flag and then refuses all that is done with the file.
+    bounce::try_read(file).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => DiskError::NoDirectIo(error),
+        _ => DiskError::Host(error),
+    })?;
     let status = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::DIOALIGN);
     let told = status.map_or((0, 0), |status| {
         (status.stx_dio_offset_align, status.stx_dio_mem_align)
