@@ -37,6 +37,24 @@ pub enum ImageCommand {
         options: ImportOptions,
     },
 
+    /// Download an image from a registry, and import it under the name that it has there
+    Pull {
+        /// What the registry has it as: [HOST[:PORT]/]REPOSITORY[:TAG]
+        reference: String,
+
+        /// What to call it instead.
+        #[arg(long)]
+        name: Option<Name>,
+
+        /// Take NAME from the image that has it
+        #[arg(long)]
+        replace: bool,
+
+        /// What to take, and how much.
+        #[command(flatten)]
+        options: ImportOptions,
+    },
+
     /// List the images that have a name
     List {
         /// Print the list as JSON.

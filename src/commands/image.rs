@@ -19,6 +19,15 @@ pub(super) fn run(command: ImageCommand) -> Result<ExitCode, Failure> {
             replace,
             options,
         } => import(&store, &path, &name, replace, &options.into())?,
+        ImageCommand::Pull {
+            reference,
+            name,
+            replace,
+            options,
+        } => {
+            let name = name.map_or_else(|| reference.parse(), Ok)?;
+            pull(&store, &reference, &name, replace, &options.into())?;
+        }
         ImageCommand::List { json } => list(&store.list()?, json)?,
         ImageCommand::Inspect { image, json } => inspect(&find(&store, &image)?, json)?,
         ImageCommand::Remove { names } => names.iter().try_for_each(|name| store.remove(name))?,
@@ -40,6 +49,18 @@ fn import(
 ) -> Result<(), Failure> {
     store.check_free(name, replace)?;
     let image = store.import(path, options)?;
+    store.tag(&image, name, replace)?;
+    Ok(output::print(format_args!("{name}  {}\n", image.digest))?)
+}
+
+fn pull(
+    store: &Store,
+    reference: &str,
+    name: &Name,
+    replace: bool,
+    options: &ResolveOptions,
+) -> Result<(), Failure> {
+    let image = store.pull(reference, options)?;
     store.tag(&image, name, replace)?;
     Ok(output::print(format_args!("{name}  {}\n", image.digest))?)
 }

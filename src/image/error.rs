@@ -37,6 +37,14 @@ pub enum ImageError {
         /// Why.
         source: SourceError,
     },
+    /// A registry does not give it.
+    #[error("cannot pull '{reference}'")]
+    Pull {
+        /// What the registry was asked for.
+        reference: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// It cannot be written as an archive.
     #[error("cannot export to {path}")]
     Export {

@@ -17,6 +17,7 @@ pub mod layer;
 mod name;
 mod platform;
 mod progress;
+mod registry;
 mod source;
 mod spool;
 mod store;

@@ -22,7 +22,7 @@ impl Progress {
     }
 
     /// It is at `doing`, and `bytes` have passed.
-    fn at(&mut self, doing: &str, bytes: u64) {
+    pub(super) fn at(&mut self, doing: &str, bytes: u64) {
         let now = Instant::now();
         if self.next.is_some_and(|next| next <= now) {
             let _ = write!(stderr(), "\r\x1b[K{doing}: {} MiB", bytes >> 20);

@@ -6,6 +6,7 @@ mod directories;
 mod fixture;
 mod hostile;
 mod layers;
+mod registry;
 mod store;
 mod tarball;
 mod tools;

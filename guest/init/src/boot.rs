@@ -37,7 +37,8 @@ struct Guest {
 /// Runs the guest, from its first program to its last.
 pub fn run() -> ! {
     if let Err(error) = live() {
-        eprintln!("init: {}", chain(error.as_ref()));
+        // Of the console nobody knows whether it is there; the kernel's log is.
+        let _ = fs::write("/dev/kmsg", format!("<3>init: {}\n", chain(error.as_ref())));
     }
     // What is not on a disk by now is meant to go.
     let _ = reboot(RebootCommand::PowerOff);

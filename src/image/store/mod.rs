@@ -5,6 +5,7 @@
 //! images/HEX         what an image is: its base and its configuration, as JSON
 //! names/NAME:TAG     the digest of an image
 //! seen/HEX           the digest of the image that a path with this fingerprint became
+//! downloads/         what has come of a registry so far
 //! staging/           what is being written: appears elsewhere when it is whole, or never
 //! lock               shared while something is added, exclusive while something is removed
 //! ```
@@ -16,6 +17,7 @@ mod collect;
 mod directory;
 mod lock;
 mod names;
+mod pull;
 mod staged;
 
 use std::fs::{self, File};

@@ -8,6 +8,7 @@ use linux_raw_sys::loop_device::{
     LO_FLAGS_AUTOCLEAR, LO_FLAGS_DIRECT_IO, LO_FLAGS_READ_ONLY, LOOP_CONFIGURE, LOOP_CTL_GET_FREE,
     LOOP_GET_STATUS64, loop_config, loop_info64,
 };
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Result;
 use rustix::ioctl::{Getter, Ioctl, IoctlOutput, Opcode, Setter, ioctl};
 
@@ -34,11 +35,29 @@ pub(super) fn status(device: &File) -> Result<loop_info64> {
 pub(super) fn configure(device: &File, backing: &File, read_only: bool) -> Result<()> {
     let mut config = empty_config();
     config.fd = backing.as_raw_fd().unsigned_abs();
-    config.info.lo_flags = AUTOCLEAR | DIRECT_IO | if read_only { READ_ONLY } else { 0 };
+    config.info.lo_flags = AUTOCLEAR;
+    if read_only {
+        config.info.lo_flags |= READ_ONLY;
+    }
+    if takes_direct_io(backing) {
+        config.info.lo_flags |= DIRECT_IO;
+    }
     // SAFETY: loop.h: LOOP_CONFIGURE reads one loop_config.
     let request = unsafe { Setter::<{ LOOP_CONFIGURE }, loop_config>::new(config) };
     // SAFETY: the request owns what is read.
     unsafe { ioctl(device, request) }
+}
+
+/// Whether the file can be read past the page cache. The kernel asks the file system; an
+/// overlay says yes for a file of a tmpfs, and fails the reads (Linux 6.1).
+fn takes_direct_io(backing: &File) -> bool {
+    #[repr(align(4096))]
+    struct Block([u8; 4096]);
+    let path = format!("/proc/self/fd/{}", backing.as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::DIRECT | OFlags::CLOEXEC;
+    let mut block = Block([0; 4096]);
+    let opened = rustix::fs::open(path, flags, Mode::empty());
+    opened.is_ok_and(|file| rustix::io::pread(&file, &mut block.0, 0).is_ok())
 }
 
 fn empty_config() -> loop_config {

@@ -14,6 +14,7 @@ use crate::guest::INIT;
 const PROGRAM: u32 = 0o100_755;
 const DATA: u32 = 0o100_644;
 const DIRECTORY: u32 = 0o040_755;
+const CHARACTER_DEVICE: u32 = 0o020_666;
 
 /// Makes the initrd, in memory.
 ///
@@ -21,6 +22,7 @@ const DIRECTORY: u32 = 0o040_755;
 /// There is no memory for it.
 pub fn make(setup: &Setup, modules: &[Module]) -> io::Result<File> {
     let mut archive = File::from(memfd_create("initrd", MemfdFlags::CLOEXEC)?);
+    add_null(&mut archive)?;
     add(&mut archive, "init", PROGRAM, INIT)?;
     add(
         &mut archive,
@@ -33,6 +35,15 @@ pub fn make(setup: &Setup, modules: &[Module]) -> io::Result<File> {
     }
     newc::trailer(&mut archive)?;
     Ok(archive)
+}
+
+/// A kernel whose console is not there yet starts init without streams; a program of Rust
+/// then opens this for them, or aborts.
+fn add_null(archive: &mut File) -> io::Result<()> {
+    add(archive, "dev", DIRECTORY, &[])?;
+    let null = newc::Builder::new("dev/null").mode(CHARACTER_DEVICE);
+    let null = null.nlink(1).rdev_major(1).rdev_minor(3);
+    null.write(archive, 0).finish().map(drop)
 }
 
 /// The modules, and the list of them in the order of their needs.
@@ -84,12 +95,11 @@ mod tests {
             ..Default::default()
         };
         let entries = entries(make(&setup, &[]).unwrap());
-        assert_eq!((entries.len(), entries[0].0.as_str()), (2, "init"));
-        assert_eq!(entries[0].1, INIT);
-        assert_eq!(
-            serde_json::from_slice::<Setup>(&entries[1].1).unwrap(),
-            setup
-        );
+        let names: Vec<_> = entries.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["dev", "dev/null", "init", "setup.json"]);
+        assert_eq!(entries[2].1, INIT);
+        let read: Setup = serde_json::from_slice(&entries[3].1).unwrap();
+        assert_eq!(read, setup);
     }
 
     #[test]

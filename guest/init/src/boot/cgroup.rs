@@ -1,7 +1,6 @@
 //! The cgroup of the commands: their limits, and whether memory ran out.
 
 use std::fs::{self, File};
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
@@ -66,14 +65,16 @@ fn limit(
     value: u64,
     group: &Result<File, Failure>,
 ) -> Result<(), Failure> {
+    let known = fs::read_to_string(format!("{GROUP}/cgroup.controllers")).unwrap_or_default();
+    if group.is_err() || !known.split_whitespace().any(|name| name == controller) {
+        return Err(format!(
+            "the guest's kernel cannot limit {controller}: build it with {option}"
+        )
+        .into());
+    }
     let file = format!("{GROUP}/{controller}.max");
-    let written = match group {
-        Ok(_) => fs::write(file, value.to_string()),
-        Err(_) => Err(io::ErrorKind::NotFound.into()),
-    };
-    Ok(written.map_err(|error| {
-        format!("cannot limit {controller} to {value}: {error} (the guest's kernel needs {option})")
-    })?)
+    Ok(fs::write(file, value.to_string())
+        .map_err(|error| format!("cannot limit {controller} to {value}: {error}"))?)
 }
 
 /// `memory.events` is lines of a name and a number.
