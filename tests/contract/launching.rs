@@ -100,5 +100,6 @@ fn hostname(wall: &Wall) {
         return;
     }
     assert_eq!(wall.prints(&["--hostname", "other"], "hostname"), "other");
-    assert_eq!(wall.prints(&["--name", "named"], "hostname"), "named");
+    let name = format!("named-{}", wall.name());
+    assert_eq!(wall.prints(&["--name", &name], "hostname"), name);
 }
