@@ -9,6 +9,7 @@
 //! - [`terminal`]: raw mode, and the keys that are ours
 //! - [`cgroup`]: how much of the host some processes may use, and what they have used
 //! - [`root`]: the tree that a command sees, on the host
+//! - [`kernel`]: the kernels that guests can have
 //! - [`hypervisor`]: the KVM API
 //! - [`arch`]: what a processor wants set up before its first instruction
 //! - [`boot`]: a kernel file becomes bytes in memory and an entry point
@@ -34,6 +35,7 @@ pub mod doctor;
 pub mod guest;
 pub mod hypervisor;
 pub mod image;
+pub mod kernel;
 pub mod machine;
 pub mod memory;
 pub mod output;

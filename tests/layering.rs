@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 11] = [
     &["chain", "guest", "output", "signals", "timeline"],
     &["cgroup", "config", "image", "memory", "terminal"],
-    &["root"],
+    &["kernel", "root"],
     &["hypervisor"],
     &["arch"],
     &["boot"],

@@ -3,6 +3,7 @@
 pub mod image;
 pub mod instances;
 pub mod keep;
+pub mod kernel;
 pub mod run;
 pub mod signal;
 
@@ -130,6 +131,10 @@ pub enum Command {
     /// Import images, and see what there is
     #[command(subcommand, after_help = image::IMAGE_HELP)]
     Image(image::ImageCommand),
+
+    /// Get kernels for the vm wall, and choose one
+    #[command(subcommand, after_help = kernel::KERNEL_HELP)]
+    Kernel(kernel::KernelCommand),
 
     /// List what runs with --keep have left, or give it up
     Keep {

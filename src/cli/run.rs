@@ -101,8 +101,8 @@ pub struct Run {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = "Walls")]
     pub runtime: Option<PathBuf>,
 
-    /// Kernel for the vm wall [default: that of `vmm kernel use`]
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Walls")]
+    /// Kernel for the vm wall: a path, or a name of `vmm kernel list` [default: that of `vmm kernel use`]
+    #[arg(long, value_name = "KERNEL", value_hint = ValueHint::FilePath, help_heading = "Walls")]
     pub kernel: Option<PathBuf>,
 
     /// Words added to that kernel's command line

@@ -11,6 +11,7 @@ mod image;
 mod instances;
 mod keep;
 mod kept;
+mod kernel;
 mod logs;
 mod run;
 mod statistics;
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Diff { name, json }) => diff::run(&name, json),
         Some(Command::Commit { name, tag, replace }) => commit::run(&name, &tag, replace),
         Some(Command::Keep { command }) => keep::run(command),
+        Some(Command::Kernel(command)) => kernel::run(command),
     }
 }
 

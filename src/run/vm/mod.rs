@@ -1,14 +1,13 @@
 //! The vm wall: the image's files in a machine of their own, with a kernel of their own.
 //!
 //! - [`spec`]: what the user wants becomes a machine and what its guest makes of itself
-//! - [`kernel`], [`modules`]: the guest's kernel, and what it needs beside it
+//! - [`modules`]: what the guest's kernel needs beside it
 //! - [`initrd`]: what it boots into: our init
 //! - [`relay`]: the host's half of the protocol with that init
 //! - [`guest`]: the machine with its guest, at work
 
 pub mod guest;
 pub mod initrd;
-pub mod kernel;
 pub mod modules;
 pub mod relay;
 pub mod spec;

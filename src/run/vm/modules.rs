@@ -7,10 +7,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::boot::decompress::Compression;
+use crate::kernel::Kernel;
 
 const DEPENDENCIES: &str = "modules.dep";
 /// No module is larger.
 const MAX_SIZE: u64 = 64 << 20;
+
+/// What every guest needs.
+const DRIVERS: [&str; 4] = ["virtio_mmio", "virtio_blk", "virtio_console", "overlay"];
+/// What file systems ask for by no name that depmod follows; it was built in, then a module,
+/// and since Linux 6.14 is no more.
+const CHECKSUM: &str = "crc32c_generic";
 
 /// A module, unpacked.
 pub struct Module {
@@ -32,6 +39,20 @@ pub enum ModuleError {
     /// What a file is packed with.
     #[error("cannot unpack the module {0}")]
     Unpack(PathBuf, #[source] io::Error),
+}
+
+/// The modules that a guest needs of `kernel` whose disks hold `file_systems`; none of one that
+/// has everything built in.
+///
+/// # Errors
+/// One is missing, or cannot be read.
+pub fn of(kernel: &Kernel, file_systems: &[&str]) -> Result<Vec<Module>, ModuleError> {
+    let Some(directory) = &kernel.modules else {
+        return Ok(Vec::new());
+    };
+    let mut wanted = known(directory, CHECKSUM)?;
+    wanted.extend(DRIVERS.iter().chain(file_systems));
+    load(directory, &wanted)
 }
 
 /// Reads the modules `wanted` from `directory` (`lib/modules/RELEASE`), after those that
@@ -152,6 +173,12 @@ mod tests {
             ["virtio.ko", "virtio_ring.ko", "virtio-blk.ko"]
         );
         assert_eq!(modules[0].content, b"a/virtio.ko");
+    }
+
+    #[test]
+    fn a_kernel_with_everything_built_in_needs_none() {
+        let kernel = Kernel::at(Path::new("/boot/vmlinux")).unwrap();
+        assert_eq!(of(&kernel, &["erofs"]).unwrap().len(), 0);
     }
 
     #[test]

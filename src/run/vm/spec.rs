@@ -11,11 +11,12 @@ use std::time::Duration;
 use wire::{Limits, PORT_NAME, Setup};
 
 use super::initrd;
-use super::kernel::GuestKernel;
+use super::modules;
 use crate::config::{
     Cache, CommandLine, ConsoleTarget, DiskConfig, MachineConfig, MemorySize, OnReboot, PortConfig,
     Protocol, SerialTarget, VcpuCount,
 };
+use crate::kernel::{Kernel, Kernels};
 use crate::root::{Keep, Keeps};
 use crate::run::running::KERNEL;
 use crate::run::{Behind, tree};
@@ -36,7 +37,7 @@ const DEFAULT_MEMORY: u64 = 512 << 20;
 /// A machine with its guest.
 pub struct Spec {
     /// The guest's kernel.
-    pub kernel: GuestKernel,
+    pub kernel: Kernel,
     /// Words for it.
     pub cmdline: String,
     /// The image's base.
@@ -62,14 +63,13 @@ impl Spec {
     /// There is no kernel, or the keep cannot be used.
     pub fn of(behind: &Behind<'_>) -> Result<(Self, Option<Keep>), Failure> {
         let request = behind.request;
-        let kernel = request.kernel.clone();
-        let kernel = kernel.unwrap_or_else(|| behind.store.directory().join("kernels/default"));
-        let keeps = Keeps::of_store(behind.store.directory());
+        let store = behind.store.directory();
+        let keeps = Keeps::of_store(store);
         let open = |name| keeps.open(name, tree::record(behind));
         let keep = request.keep.as_ref().map(open).transpose()?;
         let hostname = request.hostname.clone();
         let spec = Self {
-            kernel: GuestKernel::at(&kernel)?,
+            kernel: Kernels::of_store(store).find(request.kernel.as_deref())?,
             cmdline: request.cmdline.clone(),
             base: behind.image.base.path.clone(),
             base_format: behind.image.base.format.name(),
@@ -98,7 +98,7 @@ impl Spec {
     pub fn machine(self, port: UnixStream) -> Result<(MachineConfig, File), Failure> {
         let mut file_systems = vec![self.base_format];
         file_systems.extend(self.keep.as_ref().map(|_| "ext4"));
-        let modules = self.kernel.load_modules(&file_systems)?;
+        let modules = modules::of(&self.kernel, &file_systems)?;
         let setup = Setup {
             base: BASE.to_owned(),
             keep: self.keep.as_ref().map(|_| KEEP.to_owned()),
