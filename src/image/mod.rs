@@ -18,6 +18,7 @@ mod name;
 mod platform;
 mod progress;
 mod registry;
+mod snapshot;
 mod source;
 mod spool;
 mod store;
@@ -34,6 +35,7 @@ pub use digest::{Digest, DigestError};
 pub use error::{ImageError, SourceError};
 pub use name::{Name, NameError};
 pub use platform::{Platform, PlatformError};
+pub use snapshot::snapshot;
 pub use spool::{Spool, TooLarge};
 pub use store::{BaseLock, Collected, Listed, Store};
 
