@@ -13,6 +13,9 @@ use super::tree::{self, Tree};
 use super::{Behind, RunError, Wall, init};
 use crate::container::{self, Container, ContainerError, ContainerSpec, Runtime};
 
+/// The OCI bundle, in the directory of the instance.
+pub(super) const BUNDLE: &str = "bundle";
+
 /// A command in a container.
 struct Contained {
     // Dropped in this order: the container stands in the tree.
@@ -62,7 +65,7 @@ fn spec(
     Ok(ContainerSpec {
         id: name.to_owned(),
         root: tree.root.path().to_owned(),
-        bundle: behind.entry.file("bundle"),
+        bundle: behind.entry.file(BUNDLE),
         init,
         launch,
         limits: request.limits,

@@ -7,7 +7,7 @@
 //! - [`process`], [`container`], [`vm`]: the walls
 //! - [`ending`], [`supervise`]: signals, time, and what other commands ask
 //! - [`outcome`], [`record`]: how it ended, and all that is told of it
-//! - [`instance`]: which commands run now
+//! - [`instance`], [`stale`]: which commands run now, and what one has left that was killed
 
 pub mod command;
 pub mod container;
@@ -19,6 +19,7 @@ pub mod process;
 pub mod record;
 pub mod request;
 pub mod running;
+pub mod stale;
 pub mod supervise;
 pub mod tree;
 pub mod vm;

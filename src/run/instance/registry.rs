@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::state::{self, State};
 use super::{InstanceName, name};
 use crate::run::outcome::Outcome;
+use crate::run::stale;
 
 /// Why the registry cannot do what it is asked.
 #[derive(Debug, thiserror::Error)]
@@ -29,10 +30,14 @@ pub enum RegistryError {
     Files(InstanceName, #[source] io::Error),
 }
 
+/// Takes away what an instance has left outside of its directory whose process was killed.
+pub type Clear = fn(&State, &Path) -> io::Result<()>;
+
 /// All instances of this user on this host.
 #[derive(Clone, Debug)]
 pub struct Registry {
     directory: PathBuf,
+    clear: Clear,
 }
 
 /// An instance that this process runs: the lock is its life.
@@ -40,7 +45,16 @@ pub struct Registry {
 pub struct Entry {
     name: InstanceName,
     directory: PathBuf,
+    registry: Registry,
     _lock: File,
+}
+
+/// What there is of an instance at this moment.
+enum Seen {
+    Nothing,
+    /// Somebody is just making it, or taking it away.
+    Moving,
+    There(Found),
 }
 
 /// An instance as another process finds it.
@@ -67,19 +81,20 @@ impl Registry {
     /// # Errors
     /// The directory cannot be made.
     pub fn open() -> Result<Self, RegistryError> {
-        Self::at(runtime_directory())
+        Self::at(runtime_directory(), stale::clear)
     }
 
-    /// The registry in `directory`, which is made if it is missing.
+    /// The registry in `directory`, which is made if it is missing; `clear` is called for an
+    /// instance whose process was killed, before its files go.
     ///
     /// # Errors
     /// It cannot be made.
-    pub fn at(directory: PathBuf) -> Result<Self, RegistryError> {
+    pub fn at(directory: PathBuf, clear: Clear) -> Result<Self, RegistryError> {
         let instances = directory.join("instances");
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         match builder.create(&instances) {
-            Ok(()) => Ok(Self { directory }),
+            Ok(()) => Ok(Self { directory, clear }),
             Err(error) => Err(RegistryError::Directory(instances, error)),
         }
     }
@@ -95,7 +110,7 @@ impl Registry {
     /// The name is taken, or the files cannot be made.
     pub fn create(&self, name: InstanceName) -> Result<Entry, RegistryError> {
         let _making = self.lock()?;
-        if self.look(&name)?.is_some() {
+        if !matches!(self.look(&name)?, Seen::Nothing) {
             return Err(RegistryError::Taken(name));
         }
         let directory = self.path(&name);
@@ -103,21 +118,30 @@ impl Registry {
             Ok(lock) => Ok(Entry {
                 name,
                 directory,
+                registry: self.clone(),
                 _lock: lock,
             }),
             Err(error) => Err(RegistryError::Files(name, error)),
         }
     }
 
-    /// Every instance, in the order of their names.
+    /// Every instance, in the order of their names. One whose files cannot be used is told, and
+    /// left out.
     ///
     /// # Errors
     /// The directory cannot be read.
     pub fn list(&self) -> Result<Vec<Found>, RegistryError> {
         let _looking = self.lock()?;
         let names = self.names().map_err(|error| self.unusable(error))?;
-        let found: Result<Vec<_>, _> = names.iter().map(|name| self.look(name)).collect();
-        Ok(found?.into_iter().flatten().collect())
+        let mut all = Vec::new();
+        for name in &names {
+            match self.look(name) {
+                Ok(Seen::There(found)) => all.push(found),
+                Ok(Seen::Nothing | Seen::Moving) => {}
+                Err(error) => log::warn!("{}", crate::chain(&error)),
+            }
+        }
+        Ok(all)
     }
 
     /// The instance called `name`.
@@ -126,8 +150,10 @@ impl Registry {
     /// There is none.
     pub fn find(&self, name: &str) -> Result<Found, RegistryError> {
         let _looking = self.lock()?;
-        self.look(&name.parse()?)?
-            .ok_or_else(|| RegistryError::Missing(name.to_owned()))
+        match self.look(&name.parse()?)? {
+            Seen::There(found) => Ok(found),
+            Seen::Nothing | Seen::Moving => Err(RegistryError::Missing(name.to_owned())),
+        }
     }
 
     /// Waits until the process that runs `found` has ended.
@@ -150,16 +176,13 @@ impl Registry {
     /// # Errors
     /// Its files cannot be removed.
     pub fn forget(&self, found: &Found) -> Result<(), RegistryError> {
-        match fs::remove_dir_all(&found.directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(RegistryError::Files(found.state.name.clone(), error))
-            }
-            _ => Ok(()),
-        }
+        let _forgetting = self.lock()?;
+        let name = &found.state.name;
+        remove(&found.directory).map_err(|error| RegistryError::Files(name.clone(), error))
     }
 
-    /// One that was killed leaves files without an outcome: they are cleared away here.
-    fn look(&self, name: &InstanceName) -> Result<Option<Found>, RegistryError> {
+    /// One that was killed leaves files without an outcome: it is cleared away here.
+    fn look(&self, name: &InstanceName) -> Result<Seen, RegistryError> {
         let directory = self.path(name);
         let files = |error| RegistryError::Files(name.clone(), error);
         let is_running = match File::open(directory.join(LOCK)) {
@@ -170,19 +193,20 @@ impl Registry {
         let state = state::read(&directory.join(STATE)).ok();
         let outcome = state::read(&directory.join(OUTCOME)).ok();
         match state {
-            Some(state) if is_running || outcome.is_some() => Ok(Some(Found {
+            Some(state) if is_running || outcome.is_some() => Ok(Seen::There(Found {
                 directory,
                 state,
                 outcome,
                 is_running,
             })),
-            // Somebody is just making it.
-            None if is_running => Err(RegistryError::Taken(name.clone())),
-            _ if directory.exists() => {
-                fs::remove_dir_all(&directory).map_err(files)?;
-                Ok(None)
+            None if is_running => Ok(Seen::Moving),
+            state => {
+                if let Some(state) = state {
+                    (self.clear)(&state, &directory).map_err(files)?;
+                }
+                remove(&directory).map_err(files)?;
+                Ok(Seen::Nothing)
             }
-            _ => Ok(None),
         }
     }
 
@@ -253,7 +277,8 @@ impl Entry {
     /// # Errors
     /// They cannot be removed.
     pub fn remove(self) -> Result<(), RegistryError> {
-        fs::remove_dir_all(&self.directory).map_err(|error| self.unusable(error))
+        let _removing = self.registry.lock()?;
+        remove(&self.directory).map_err(|error| self.unusable(error))
     }
 
     fn unusable(&self, error: io::Error) -> RegistryError {
@@ -281,6 +306,14 @@ fn make(directory: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
+/// What is not there is gone, too.
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
 fn is_held(lock: &File) -> io::Result<bool> {
     match lock.try_lock_shared() {
         Ok(()) => Ok(false),
@@ -295,7 +328,10 @@ mod tests {
     use crate::run::wall::Wall;
 
     fn registry(directory: &tempfile::TempDir) -> Registry {
-        Registry::at(directory.path().join("run")).unwrap()
+        // What the test looks at afterwards.
+        let clear: Clear =
+            |state, directory| fs::write(directory.join("../../cleared"), state.name.as_str());
+        Registry::at(directory.path().join("run"), clear).unwrap()
     }
 
     fn make_one(registry: &Registry, name: &str) -> Entry {
@@ -345,7 +381,30 @@ mod tests {
         let registry = registry(&directory);
         drop(make_one(&registry, "a"));
         assert!(registry.list().unwrap().is_empty());
+        let cleared = directory.path().join("run/cleared");
+        assert_eq!(fs::read_to_string(cleared).unwrap(), "a");
         assert!(registry.create("a".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn one_that_was_made_this_moment_has_its_name_and_is_not_listed() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = registry(&directory);
+        let _entry = registry.create("a".parse().unwrap()).unwrap();
+        assert!(registry.list().unwrap().is_empty());
+        let again = registry.create("a".parse().unwrap());
+        assert!(matches!(again, Err(RegistryError::Taken(_))));
+    }
+
+    #[test]
+    fn one_that_cannot_be_cleared_stays_and_is_no_other_s_trouble() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut registry = registry(&directory);
+        registry.clear = |_, _| Err(io::ErrorKind::ResourceBusy.into());
+        drop(make_one(&registry, "a"));
+        let _other = make_one(&registry, "b");
+        assert_eq!(registry.list().unwrap().len(), 1);
+        assert!(registry.create("a".parse().unwrap()).is_err());
     }
 
     #[test]

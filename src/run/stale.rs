@@ -1,0 +1,30 @@
+//! What an instance has left on the host whose process was killed before it could clear it away.
+//!
+//! Mounts, loop devices and machines end with the process that has made them; processes behind
+//! a wall of the host's kernel may not, and control groups never do.
+
+use std::io;
+use std::path::Path;
+
+use super::Wall;
+use super::container::BUNDLE;
+use super::instance::State;
+use crate::cgroup::Cgroup;
+use crate::container;
+
+/// Ends what still runs of the instance of `state`, and takes away what else is left of it
+/// outside of its `directory`.
+///
+/// # Errors
+/// Something stays.
+pub fn clear(state: &State, directory: &Path) -> io::Result<()> {
+    let name = state.name.as_str();
+    match state.wall {
+        Wall::Container => {
+            container::clean(name, &directory.join(BUNDLE)).map_err(io::Error::other)
+        }
+        Wall::Process | Wall::Vm => Cgroup::open(name)
+            .and_then(|cgroup| cgroup.remove())
+            .map_err(io::Error::other),
+    }
+}
