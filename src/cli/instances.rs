@@ -22,7 +22,8 @@ pub enum InstanceCommand {
     #[command(after_help = RUN_STATUS)]
     Exec(Exec),
 
-    /// Ask the commands of instances to end (TERM), and make them after their grace time
+    /// Ask the commands of instances to end (TERM), make them after their grace time, and wait
+    /// for their end
     Stop(Names),
 
     /// Send a signal to the commands of instances

@@ -18,9 +18,7 @@ pub(super) fn run(command: InstanceCommand) -> Result<ExitCode, Failure> {
     match command {
         InstanceCommand::Ps { all, json } => list(all, json).map(|()| ExitCode::SUCCESS),
         InstanceCommand::Exec(options) => Ok(exec::run(options)),
-        InstanceCommand::Stop(names) => Ok(each(&names, |found| {
-            ask(found, &Request::Signal(libc::SIGTERM))
-        })),
+        InstanceCommand::Stop(names) => Ok(each(&names, stop)),
         InstanceCommand::Kill { signal, names } => {
             Ok(each(&names, |found| ask(found, &kill(signal))))
         }
@@ -68,6 +66,11 @@ fn ask(found: &Found, request: &Request) -> Result<(), Failure> {
         // One that ended meanwhile has no need to answer.
         _ => Ok(()),
     }
+}
+
+fn stop(found: &Found) -> Result<(), Failure> {
+    ask(found, &Request::Signal(libc::SIGTERM))?;
+    Ok(Registry::open()?.wait_for_end(found)?)
 }
 
 fn remove(found: &Found, force: bool) -> Result<(), Failure> {

@@ -54,7 +54,7 @@ enum Seen {
     Nothing,
     /// Somebody is just making it, or taking it away.
     Moving,
-    There(Found),
+    There(Box<Found>),
 }
 
 /// An instance as another process finds it.
@@ -136,7 +136,7 @@ impl Registry {
         let mut all = Vec::new();
         for name in &names {
             match self.look(name) {
-                Ok(Seen::There(found)) => all.push(found),
+                Ok(Seen::There(found)) => all.push(*found),
                 Ok(Seen::Nothing | Seen::Moving) => {}
                 Err(error) => log::warn!("{}", crate::chain(&error)),
             }
@@ -151,7 +151,7 @@ impl Registry {
     pub fn find(&self, name: &str) -> Result<Found, RegistryError> {
         let _looking = self.lock()?;
         match self.look(&name.parse()?)? {
-            Seen::There(found) => Ok(found),
+            Seen::There(found) => Ok(*found),
             Seen::Nothing | Seen::Moving => Err(RegistryError::Missing(name.to_owned())),
         }
     }
@@ -193,12 +193,12 @@ impl Registry {
         let state = state::read(&directory.join(STATE)).ok();
         let outcome = state::read(&directory.join(OUTCOME)).ok();
         match state {
-            Some(state) if is_running || outcome.is_some() => Ok(Seen::There(Found {
+            Some(state) if is_running || outcome.is_some() => Ok(Seen::There(Box::new(Found {
                 directory,
                 state,
                 outcome,
                 is_running,
-            })),
+            }))),
             None if is_running => Ok(Seen::Moving),
             state => {
                 if let Some(state) = state {
