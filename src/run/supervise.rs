@@ -63,6 +63,7 @@ struct Supervisor<'a> {
     listener: &'a Listener,
     signals: Signals,
     ending: Ending,
+    is_paused: bool,
     timeout: Option<Instant>,
     kill: Option<Instant>,
     asking: Vec<Connection>,
@@ -84,6 +85,7 @@ pub fn until_end(
         listener,
         signals,
         ending: Ending::new(times.grace),
+        is_paused: false,
         timeout: times.timeout.map(|time| Instant::now() + time),
         kill: None,
         asking: Vec::new(),
@@ -169,13 +171,24 @@ impl Supervisor<'_> {
 
     fn act(&mut self, action: Action) -> Result<(), RunError> {
         match action {
-            Action::Signal(signal) => self.instance.signal(signal),
-            Action::Kill => self.instance.signal(libc::SIGKILL),
+            Action::Signal(signal) => return self.instance.signal(signal),
+            Action::Kill => self.instance.signal(libc::SIGKILL)?,
             Action::SignalAndWait(signal, grace) => {
                 self.kill = Some(Instant::now() + grace);
-                self.instance.signal(signal)
+                self.instance.signal(signal)?;
             }
         }
+        // Whose time stands still cannot end: the signal is what it wakes up to.
+        match self.is_paused {
+            true => self.pause(false),
+            false => Ok(()),
+        }
+    }
+
+    fn pause(&mut self, paused: bool) -> Result<(), RunError> {
+        self.instance.pause(paused)?;
+        self.is_paused = paused;
+        Ok(())
     }
 
     fn serve_requests(&mut self, ready: &[RawFd]) {
@@ -221,8 +234,8 @@ impl Supervisor<'_> {
                 self.act(action)
             }
             Request::Kill => self.act(Action::Kill),
-            Request::Pause => self.instance.pause(true),
-            Request::Resume => self.instance.pause(false),
+            Request::Pause => self.pause(true),
+            Request::Resume => self.pause(false),
             Request::Exec(_) | Request::Resize(_) => {
                 return Reply::Failed("that is no request of its own".to_owned());
             }

@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
 mod endings;
+#[path = "../shared/image.rs"]
 mod image;
 mod launching;
 mod limits;
 mod streams;
+#[path = "../shared/wall.rs"]
 mod wall;
 
 use libtest_mimic::{Arguments, Trial};

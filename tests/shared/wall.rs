@@ -1,4 +1,6 @@
-//! `vmm run` behind one wall, and what came of it.
+//! `vmm run` behind one wall, and what came of it: for every test that runs commands.
+
+#![allow(dead_code, reason = "no test uses all of it")]
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -73,6 +75,15 @@ impl Wall {
         let ended = self.shell(options, script);
         assert_eq!(ended.status, 0, "{ended:?}");
         ended.text().trim_end_matches('\n').to_owned()
+    }
+}
+
+impl Wall {
+    /// What comes of `script` on a terminal with so many lines and columns.
+    pub fn on_terminal(&self, size: (u16, u16), script: &str) -> Ended {
+        let mut command = self.run(&["--tty"]);
+        command.args(["sh", "-c", script]);
+        on_terminal(command, size)
     }
 }
 
@@ -182,51 +193,47 @@ pub fn signal(child: &Child, signal: rustix::process::Signal) {
     rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
 }
 
-impl Wall {
-    /// What comes of `script` on a terminal with so many lines and columns.
-    pub fn on_terminal(&self, (rows, columns): (u16, u16), script: &str) -> Ended {
-        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-        use rustix::termios::{Winsize, tcsetwinsize};
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&ours).unwrap();
-        unlockpt(&ours).unwrap();
-        let size = Winsize {
-            ws_row: rows,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(&ours, size).unwrap();
-        let path = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
-        let theirs = std::fs::File::options()
-            .read(true)
-            .write(true)
-            .open(path)
-            .unwrap();
-        let mut command = self.run(&["--tty"]);
-        let mut child = command
-            .args(["sh", "-c", script])
-            .stdin(theirs.try_clone().unwrap())
-            .stdout(theirs.try_clone().unwrap())
-            .stderr(theirs)
-            .spawn()
-            .unwrap();
-        drop(command);
-        let mut ours = std::fs::File::from(ours);
-        let output = thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let mut buffer = [0; 4096];
-            // A terminal whose last user has closed it is an error, not an end.
-            while let Ok(count @ 1..) = ours.read(&mut buffer) {
-                bytes.extend(&buffer[..count]);
-            }
-            bytes
-        });
-        let status = wait(&mut child);
-        Ended {
-            status: status.code().unwrap(),
-            output: output.join().unwrap(),
-            errors: String::new(),
+/// What comes of `command` on a terminal with so many lines and columns.
+pub fn on_terminal(mut command: Command, (rows, columns): (u16, u16)) -> Ended {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{Winsize, tcsetwinsize};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let size = Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&ours, size).unwrap();
+    let path = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+    let theirs = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap();
+    let mut child = command
+        .stdin(theirs.try_clone().unwrap())
+        .stdout(theirs.try_clone().unwrap())
+        .stderr(theirs)
+        .spawn()
+        .unwrap();
+    drop(command);
+    let mut ours = std::fs::File::from(ours);
+    let output = thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 4096];
+        // A terminal whose last user has closed it is an error, not an end.
+        while let Ok(count @ 1..) = ours.read(&mut buffer) {
+            bytes.extend(&buffer[..count]);
         }
+        bytes
+    });
+    let status = wait(&mut child);
+    Ended {
+        status: status.code().unwrap(),
+        output: output.join().unwrap(),
+        errors: String::new(),
     }
 }

@@ -1,0 +1,102 @@
+//! Other commands behind the wall of one that runs.
+
+use rustix::process::Signal;
+
+use crate::fixture::Detached;
+use crate::wall::{Wall, finish, on_terminal, signal, start, wait};
+use crate::{Promise, promises};
+
+pub const PROMISES: &[Promise] = promises![
+    its_status_is_the_command_s,
+    its_streams_are_the_caller_s,
+    it_has_the_environment_of_the_first_command_and_more,
+    it_runs_as_the_user_that_was_asked_for,
+    it_sees_what_the_first_command_has_written,
+    it_has_a_terminal_of_its_own,
+    signals_of_the_caller_reach_it,
+    it_ends_with_the_instance,
+    where_nothing_runs_there_is_nothing_to_enter,
+];
+
+fn sleeping(wall: &Wall, options: &[&str]) -> Detached {
+    Detached::ready(wall, options, "echo ready; exec sleep 1000")
+}
+
+fn its_status_is_the_command_s(wall: &Wall) {
+    let instance = sleeping(wall, &[]);
+    let status = |words: &[&str]| finish(instance.exec(&[], words), b"").status;
+    assert_eq!(status(&["sh", "-c", "exit 42"]), 42);
+    assert_eq!(status(&["sh", "-c", "kill -KILL $$"]), 137);
+    assert_eq!(status(&["/srv/no-program"]), 126);
+    assert_eq!(status(&["no-such-program"]), 127);
+}
+
+fn its_streams_are_the_caller_s(wall: &Wall) {
+    let instance = sleeping(wall, &[]);
+    let input: Vec<u8> = (0..=255).cycle().take(200_000).collect();
+    assert_eq!(finish(instance.exec(&[], &["cat"]), &input).output, input);
+    let script = "echo out; echo err >&2";
+    let ended = finish(instance.exec(&[], &["sh", "-c", script]), b"");
+    let text = ended.text();
+    assert_eq!((text.as_str(), ended.errors.as_str()), ("out\n", "err\n"));
+}
+
+fn it_has_the_environment_of_the_first_command_and_more(wall: &Wall) {
+    let instance = sleeping(wall, &["--env", "A=first", "--env", "B=first"]);
+    let mut command = instance.exec(&["--env", "B=second"], &["sh", "-c", "echo $A $B $SECRET"]);
+    command.env("SECRET", "leaked");
+    assert_eq!(finish(command, b"").text(), "first second\n");
+}
+
+fn it_runs_as_the_user_that_was_asked_for(wall: &Wall) {
+    let instance = sleeping(wall, &[]);
+    let script = "echo $(id -u) $(id -G) $(pwd)";
+    let options = ["--user", "app", "--workdir", "/srv"];
+    let ended = finish(instance.exec(&options, &["sh", "-c", script]), b"");
+    assert_eq!(ended.text(), "1000 1001 29 /srv\n", "{ended:?}");
+}
+
+fn it_sees_what_the_first_command_has_written(wall: &Wall) {
+    let script = "echo a > /tmp/a; echo b > /srv/b; echo ready; exec sleep 1000";
+    let instance = Detached::ready(wall, &[], script);
+    let ended = finish(instance.exec(&[], &["cat", "/tmp/a", "/srv/b"]), b"");
+    assert_eq!(ended.text(), "a\nb\n", "{ended:?}");
+}
+
+fn it_has_a_terminal_of_its_own(wall: &Wall) {
+    let instance = sleeping(wall, &[]);
+    let script = "stty size; test -t 0 && test -t 1 && test -t 2 && exit 4";
+    let ended = on_terminal(instance.exec(&["--tty"], &["sh", "-c", script]), (33, 111));
+    assert!(ended.text().contains("33 111"), "{ended:?}");
+    assert_eq!(ended.status, 4);
+}
+
+fn signals_of_the_caller_reach_it(wall: &Wall) {
+    let instance = sleeping(wall, &[]);
+    let script = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done";
+    let (mut child, _output) = start(instance.exec(&[], &["sh", "-c", script]));
+    signal(&child, Signal::TERM);
+    assert_eq!(wait(&mut child).code(), Some(5));
+    assert_eq!(instance.row().unwrap()["running"], true);
+}
+
+fn it_ends_with_the_instance(wall: &Wall) {
+    let instance = sleeping(wall, &[]);
+    let (mut child, _output) = start(instance.exec(&[], &["sh", "-c", "echo ready; sleep 1000"]));
+    assert_eq!(instance.tell(&["kill"]).status, 0);
+    assert_ne!(wait(&mut child).code(), Some(0));
+}
+
+fn where_nothing_runs_there_is_nothing_to_enter(wall: &Wall) {
+    let instance = Detached::start(wall, &[], "exit 0");
+    instance.exit_status();
+    let ended = finish(instance.exec(&[], &["true"]), b"");
+    assert_eq!(ended.status, 125, "{ended:?}");
+    assert!(ended.errors.contains("has ended"), "{ended:?}");
+    let nowhere = Detached {
+        name: "never-was-there".to_owned(),
+    };
+    let ended = finish(nowhere.exec(&[], &["true"]), b"");
+    assert_eq!(ended.status, 125);
+    assert!(ended.errors.contains("vmm ps --all"), "{ended:?}");
+}

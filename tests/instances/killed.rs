@@ -1,0 +1,155 @@
+//! What is left where a process was killed that should have cleared up.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::fixture::{eventually, run_detached, unused_name};
+use crate::wall::{Wall, finish, vmm};
+use crate::{Promise, promises};
+
+pub const PROMISES: &[Promise] = promises![
+    whoever_looks_next_clears_what_a_killed_vmm_has_left,
+    one_that_was_paused_when_it_was_killed_is_cleared_as_well,
+    a_name_of_one_that_was_killed_is_free,
+];
+
+/// A store and a runtime directory that no other test uses: the loop device of a base is shared
+/// by all that run it.
+struct Alone {
+    folder: tempfile::TempDir,
+}
+
+impl Alone {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder }
+    }
+
+    fn here(&self, mut command: Command) -> Command {
+        let path = |name| self.folder.path().join(name);
+        command.env("VMM_STORE", path("store"));
+        command.env("VMM_RUNTIME", path("run"));
+        command
+    }
+
+    fn start(&self, wall: &Wall, name: &str, script: &str) {
+        let ended = finish(self.here(run_detached(wall, name, &[], script)), b"");
+        assert_eq!(ended.status, 0, "{ended:?}");
+        eventually("it is ready", || {
+            self.vmm(&["logs", name]).contains("ready\n")
+        });
+    }
+
+    fn vmm(&self, words: &[&str]) -> String {
+        let mut command = vmm();
+        command.args(words);
+        finish(self.here(command), b"").text()
+    }
+
+    /// Kills the process that runs the only instance.
+    fn kill(&self) {
+        let rows: serde_json::Value = serde_json::from_str(&self.vmm(&["ps", "--json"])).unwrap();
+        let pid = i32::try_from(rows[0]["pid"].as_i64().unwrap()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    }
+}
+
+fn whoever_looks_next_clears_what_a_killed_vmm_has_left(wall: &Wall) {
+    let (alone, name) = (Alone::new(), unused_name(wall));
+    // An orphan as well: its parent cannot take it along.
+    alone.start(wall, &name, "(sleep 1000 &); echo ready; exec sleep 1000");
+    let members = processes(&name);
+    assert!(wall.is("vm") || members.len() >= 3, "{members:?}");
+    alone.kill();
+    eventually("it is not listed", || {
+        !alone.vmm(&["ps", "--all"]).contains(&name)
+    });
+    assert_eq!(groups(&name), Vec::<PathBuf>::new());
+    eventually("no process is left", || {
+        members.iter().all(|pid| !runs(*pid))
+    });
+    let store = alone.folder.path().join("store");
+    eventually("no loop device is left", || loops(&store).is_empty());
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    assert!(!mounts.contains(store.to_str().unwrap()), "{mounts}");
+    let left = fs::read_dir(alone.folder.path().join("run/instances")).unwrap();
+    assert_eq!(left.count(), 0);
+}
+
+fn one_that_was_paused_when_it_was_killed_is_cleared_as_well(wall: &Wall) {
+    let (alone, name) = (Alone::new(), unused_name(wall));
+    alone.start(wall, &name, "echo ready; while :; do sleep 0.05; done");
+    let members = processes(&name);
+    alone.vmm(&["pause", &name]);
+    alone.kill();
+    eventually("it is not listed", || {
+        !alone.vmm(&["ps", "--all"]).contains(&name)
+    });
+    assert_eq!(groups(&name), Vec::<PathBuf>::new());
+    eventually("no process is left", || {
+        members.iter().all(|pid| !runs(*pid))
+    });
+}
+
+fn a_name_of_one_that_was_killed_is_free(wall: &Wall) {
+    let (alone, name) = (Alone::new(), unused_name(wall));
+    alone.start(wall, &name, "echo ready; exec sleep 1000");
+    alone.kill();
+    eventually("its lock is gone", || {
+        let ended = finish(
+            alone.here(run_detached(wall, &name, &[], "echo ready")),
+            b"",
+        );
+        ended.status == 0
+    });
+    eventually("the second has printed", || {
+        alone.vmm(&["logs", &name]) == "ready\n"
+    });
+    alone.vmm(&["rm", "--force", &name]);
+}
+
+/// The directories of the control group of the instance `name`.
+pub fn groups(name: &str) -> Vec<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let hierarchies = mounts.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        let (path, kind) = (words.next()?, words.next()?);
+        kind.starts_with("cgroup")
+            .then(|| Path::new(path).join("vmm").join(name))
+    });
+    hierarchies.filter(|path| path.exists()).collect()
+}
+
+/// The processes in that control group.
+fn processes(name: &str) -> Vec<u32> {
+    let lists = groups(name)
+        .into_iter()
+        .map(|group| group.join("cgroup.procs"));
+    let text: String = lists
+        .filter_map(|list| fs::read_to_string(list).ok())
+        .collect();
+    let mut pids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids
+}
+
+/// Whether that process is there, and no zombie that waits for its parent.
+fn runs(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+    state.is_some_and(|state| !state.trim_start().starts_with(['Z', 'X']))
+}
+
+/// The files in `store` that loop devices show.
+fn loops(store: &Path) -> Vec<String> {
+    let devices = fs::read_dir("/sys/block").unwrap().filter_map(Result::ok);
+    let files = devices
+        .filter_map(|device| fs::read_to_string(device.path().join("loop/backing_file")).ok());
+    files
+        .filter(|file| file.starts_with(store.to_str().unwrap()))
+        .collect()
+}

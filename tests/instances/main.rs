@@ -1,0 +1,71 @@
+//! What runs, as other commands see it: listed, entered, stopped, paused, forgotten; and what
+//! is left where a process was killed that should have cleared up. Behind every wall, as in
+//! `tests/contract/`.
+
+#![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
+
+mod crowd;
+mod exec;
+mod fixture;
+#[path = "../shared/image.rs"]
+mod image;
+mod killed;
+mod life;
+mod listing;
+mod logs;
+#[path = "../shared/wall.rs"]
+mod wall;
+
+use libtest_mimic::{Arguments, Trial};
+
+use wall::Wall;
+
+/// What is promised, and a test that needs it.
+type Promise = (&'static str, fn(&Wall));
+
+/// The promises that these functions keep, by their names.
+macro_rules! promises {
+    ($($name:ident),* $(,)?) => {
+        &[$((stringify!($name), $name as fn(&Wall))),*]
+    };
+}
+use promises;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    // Only root can mount what the walls need.
+    let trials = match rustix::process::geteuid().is_root() {
+        true => trials(),
+        false => {
+            eprintln!("skipped: these need root, to mount the image");
+            Vec::new()
+        }
+    };
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn trials() -> Vec<Trial> {
+    let promises = [
+        listing::PROMISES,
+        exec::PROMISES,
+        life::PROMISES,
+        logs::PROMISES,
+        crowd::PROMISES,
+        killed::PROMISES,
+    ]
+    .concat();
+    let trial = |name: &str, test: fn(&Wall), wall: Wall| {
+        Trial::test(format!("{name}::{}", wall.name()), move || {
+            test(&wall);
+            Ok(())
+        })
+    };
+    let walls = Wall::all();
+    let of_all = promises.into_iter().flat_map(|(name, test)| {
+        let trials = walls
+            .iter()
+            .map(move |wall| trial(name, test, wall.clone()));
+        trials.collect::<Vec<_>>()
+    });
+    of_all.collect()
+}
