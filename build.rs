@@ -1,4 +1,5 @@
-//! Builds `guest/init` for whatever runs our commands, to be embedded (decision 0016).
+//! Builds `guest/init` and `guest/probe` for whatever runs our commands, to be embedded
+//! (decision 0016).
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,28 +17,32 @@ const NOT_INHERITED: [&str; 5] = [
 ];
 
 fn main() {
-    for source in ["guest/init", "guest/wire", "Cargo.lock", "Cargo.toml"] {
+    for source in [
+        "guest/init",
+        "guest/probe",
+        "guest/wire",
+        "Cargo.lock",
+        "Cargo.toml",
+    ] {
         println!("cargo::rerun-if-changed={source}");
     }
     let target = variable("TARGET");
     let directory = PathBuf::from(variable("OUT_DIR")).join("guest");
     build(&target, &directory);
-    let init = directory.join(&target).join("guest/init");
-    println!("cargo::rustc-env=VMM_INIT={}", init.display());
+    let built = directory.join(&target).join("guest");
+    println!("cargo::rustc-env=VMM_INIT={}", built.join("init").display());
+    println!(
+        "cargo::rustc-env=VMM_PROBE={}",
+        built.join("probe").display()
+    );
 }
 
 /// A build of its own, with its own directory: cargo holds the lock of ours.
 fn build(target: &str, directory: &Path) {
     let mut cargo = Command::new(variable("CARGO"));
     cargo
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "init",
-            "--profile",
-            "guest",
-        ])
+        .args(["build", "--quiet", "--profile", "guest"])
+        .args(["--package", "init", "--package", "probe"])
         .args(["--target", target, "--target-dir"])
         .arg(directory)
         .current_dir(variable("CARGO_MANIFEST_DIR"))
@@ -48,7 +53,7 @@ fn build(target: &str, directory: &Path) {
     let status = cargo.status().expect("cargo runs us, so it runs");
     assert!(
         status.success(),
-        "cannot build guest/init: cargo has said why"
+        "cannot build what runs inside: cargo has said why"
     );
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`signals`], [`timeline`], [`output`], [`chain`]: signals as events; what took how
 //!   long; what is printed; an error as the user reads it
-//! - [`guest`]: the program that is PID 1 behind every wall
+//! - [`guest`]: the programs of ours that run behind every wall
 //! - [`config`]: what was typed becomes what is meant
 //! - [`memory`]: guest memory, and every fixed guest-physical address
 //! - [`image`]: whatever a user has becomes one read-only base and a configuration
@@ -17,6 +17,7 @@
 //! - [`container`]: a command behind the walls that the host's own kernel has
 //! - [`doctor`]: whether a kernel will boot here, found out by tiny guests
 //! - [`run`]: one image behind one of three walls, under one contract
+//! - [`compare`]: what a process sees and can reach behind each wall, side by side
 //! - [`diagnostics`]: what is logged, as the user reads it
 //! - [`cli`]: the command line
 //! - [`commands`]: each verb of it
@@ -28,6 +29,7 @@ pub mod cgroup;
 mod chain;
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod config;
 pub mod container;
 pub mod diagnostics;

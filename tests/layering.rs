@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use the layers above its own line.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &["chain", "guest", "output", "signals", "timeline"],
     &["cgroup", "config", "image", "memory", "terminal"],
     &["kernel", "root"],
@@ -16,6 +16,7 @@ const LAYERS: [&[&str]; 11] = [
     &["boot"],
     &["container", "diagnostics", "doctor", "machine"],
     &["run"],
+    &["compare"],
     &["cli"],
     &["commands"],
     &["main", "lib"],

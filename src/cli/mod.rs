@@ -1,5 +1,6 @@
 //! The command line: the types that clap parses, and nothing else.
 
+pub mod compare;
 pub mod image;
 pub mod instances;
 pub mod keep;
@@ -88,6 +89,10 @@ pub enum Command {
     /// Jobs with what runs.
     #[command(flatten)]
     Instance(instances::InstanceCommand),
+
+    /// Compare what a process sees and can reach behind each wall
+    #[command(after_help = compare::COMPARE_HELP)]
+    Compare(compare::Compare),
 
     /// Tell whether a stock kernel will boot on this host, and what else a machine finds here
     #[command(after_help = DOCTOR_STATUS)]

@@ -2,6 +2,7 @@
 
 mod boot;
 mod commit;
+mod compare;
 mod completions;
 mod detach;
 mod diff;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         None => boot::run(cli.boot),
         Some(Command::Run(options)) => Ok(run::run(*options)),
         Some(Command::Instance(command)) => instances::run(command),
+        Some(Command::Compare(options)) => compare::run(options),
         Some(Command::Doctor { json }) => Ok(ExitCode::from(doctor::run(json)?)),
         Some(Command::Image(command)) => image::run(command),
         Some(Command::Completions { shell }) => completions::run(shell),

@@ -4,6 +4,7 @@
 //! - [`Setup`]: what a guest makes of itself before its first command
 //! - [`Frame`], [`Decoder`]: all that goes over the one port between a guest and its host
 //! - [`Credit`]: how much of a stream may be under way
+//! - [`Fact`]: what a probe has found out about the place where it stands
 //!
 //! Each side takes the other for hostile: what a peer says about a length allocates nothing.
 #![forbid(unsafe_code)]
@@ -15,6 +16,7 @@
 
 mod credit;
 mod decoder;
+mod fact;
 mod frame;
 mod launch;
 mod setup;
@@ -22,6 +24,7 @@ mod stream;
 
 pub use credit::{Credit, WINDOW};
 pub use decoder::Decoder;
+pub use fact::{Canaries, Fact, HostProcess, Value};
 pub use frame::{Exited, Frame, FrameError, HEADER_SIZE, Kind, MAX_DATA, MAX_PAYLOAD, Ready};
 pub use launch::{Launch, WindowSize};
 pub use setup::{CHANNEL_DIRECTORY, Channel, Limits, Setup, Share, Volume};
