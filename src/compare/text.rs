@@ -51,6 +51,7 @@ fn alone(value: &Value) -> String {
 
 fn behind(cell: &Cell, host: &Value) -> String {
     match (cell.whose, cell.value == *host) {
+        (Whose::Own, _) if matches!(cell.value, Value::Unknown(_)) => alone(&cell.value),
         (Whose::Hosts, true) => SHARED.to_owned(),
         (Whose::Hosts, false) => format!("{SHARED}: {}", alone(&cell.value)),
         (Whose::Own, _) => format!("own: {}", beside(&cell.value, host)),

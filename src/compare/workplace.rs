@@ -5,14 +5,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use wire::{Canaries, HostProcess};
+use wire::{Canaries, HostFile, HostProcess};
 
 use super::CompareError;
 use crate::guest::PROBE;
 use crate::run::{InstanceName, Registry};
 
 /// A directory of ours, and a file in `/tmp`; gone when this is dropped.
-#[derive(Debug)]
 pub struct Workplace {
     directory: PathBuf,
     in_tmp: PathBuf,
@@ -43,9 +42,10 @@ impl Workplace {
         let workplace = Self {
             canaries: Canaries {
                 secret: InstanceName::random().to_string(),
-                files: [&in_tmp, &canary]
-                    .map(|path| path.display().to_string())
-                    .into(),
+                files: vec![
+                    file("in /tmp", &in_tmp),
+                    file("in the runtime directory", &canary),
+                ],
                 process: this_process()?,
             },
             directory,
@@ -87,6 +87,13 @@ impl Drop for Workplace {
         // Nothing is lost if one of them stays.
         let _ = fs::remove_file(&self.in_tmp);
         let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn file(name: &str, path: &Path) -> HostFile {
+    HostFile {
+        name: name.to_owned(),
+        path: path.display().to_string(),
     }
 }
 

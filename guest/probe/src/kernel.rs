@@ -52,6 +52,9 @@ pub fn messages() -> io::Result<Found> {
     };
     match result {
         0.. => Ok(Found::text("readable")),
+        _ if io::Error::last_os_error().kind() == io::ErrorKind::PermissionDenied => {
+            Ok(Found::text("refused"))
+        }
         _ => Err(io::Error::last_os_error()),
     }
 }

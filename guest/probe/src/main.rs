@@ -74,10 +74,10 @@ fn all(canaries: &Canaries) -> Vec<Fact> {
     for kind in found::NAMESPACES {
         facts.push(fact(&format!("namespace {kind}"), process::namespace(kind)));
     }
-    facts.push(fact("a process of it", reach::process(&canaries.process)));
-    for path in &canaries.files {
-        let reached = reach::file(path, &canaries.secret);
-        facts.push(fact(&format!("its {path}"), Ok(reached)));
+    facts.push(fact("canary process", reach::process(&canaries.process)));
+    for file in &canaries.files {
+        let reached = reach::file(&file.path, canaries);
+        facts.push(fact(&format!("canary {}", file.name), Ok(reached)));
     }
     facts
 }

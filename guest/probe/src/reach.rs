@@ -3,18 +3,26 @@
 use std::fs;
 use std::io;
 
-use wire::HostProcess;
+use wire::{Canaries, HostProcess};
 
 use crate::found::Found;
 
-/// A file of the host with `secret` in it.
-pub fn file(path: &str, secret: &str) -> Found {
-    let through_first = format!("/proc/1/root{path}");
+/// The file of the host at `path`, by every way that leads there.
+pub fn file(
+    path: &str,
+    Canaries {
+        secret, process, ..
+    }: &Canaries,
+) -> Found {
+    let of_first = format!("/proc/1/root{path}");
+    // Its root can be entered where PID 1 may do more than we.
+    let of_process = format!("/proc/{}/root{path}", process.pid);
     let ways = [
         (path, "read by its path"),
-        (&through_first, "read through /proc/1/root"),
+        (&of_first, "read through /proc/1/root"),
+        (&of_process, "read through /proc/PID/root"),
     ];
-    let is_it = |path: &str| fs::read_to_string(path).is_ok_and(|text| text == secret);
+    let is_it = |path: &str| fs::read_to_string(path).is_ok_and(|text| text == *secret);
     reached(ways.into_iter().find(|(path, _)| is_it(path)), secret)
 }
 

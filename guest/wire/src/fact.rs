@@ -35,10 +35,20 @@ pub enum Value {
 pub struct Canaries {
     /// What stands in each of the files.
     pub secret: String,
-    /// Files of the host, by the paths that they have there.
-    pub files: Vec<String>,
+    /// Files of the host.
+    pub files: Vec<HostFile>,
     /// A process of the host.
     pub process: HostProcess,
+}
+
+/// A file, and what to call it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostFile {
+    /// Where it is, in a few words.
+    pub name: String,
+    /// Its path on the host.
+    pub path: String,
 }
 
 /// A process, as no other is called as long as a kernel runs.

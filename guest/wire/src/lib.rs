@@ -24,7 +24,7 @@ mod stream;
 
 pub use credit::{Credit, WINDOW};
 pub use decoder::Decoder;
-pub use fact::{Canaries, Fact, HostProcess, Value};
+pub use fact::{Canaries, Fact, HostFile, HostProcess, Value};
 pub use frame::{Exited, Frame, FrameError, HEADER_SIZE, Kind, MAX_DATA, MAX_PAYLOAD, Ready};
 pub use launch::{Launch, WindowSize};
 pub use setup::{CHANNEL_DIRECTORY, Channel, Limits, Setup, Share, Volume};
