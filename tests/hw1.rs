@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -13,11 +13,8 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Trial};
 use tempfile::TempDir;
 
-/// What a homework needs, on this host.
-struct Desk {
-    image: OsString,
-    folder: TempDir,
-}
+/// A store with the homework's image, and a runtime directory.
+struct Desk(TempDir);
 
 /// A test, to be run behind a wall.
 type Test = (&'static str, fn(&Desk, &str));
@@ -27,7 +24,7 @@ fn main() {
     let trials = match std::env::var_os("VMM_TEST_HW1") {
         _ if !rustix::process::geteuid().is_root() => skip("it needs root, to mount the image"),
         None => skip("VMM_TEST_HW1 names no image: scripts/build-hw1 builds it"),
-        Some(image) => trials(image),
+        Some(image) => trials(&image),
     };
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -37,11 +34,8 @@ fn skip(reason: &str) -> Vec<Trial> {
     Vec::new()
 }
 
-fn trials(image: OsString) -> Vec<Trial> {
-    let desk = Arc::new(Desk {
-        image,
-        folder: tempfile::tempdir().unwrap(),
-    });
+fn trials(image: &OsStr) -> Vec<Trial> {
+    let desk = Arc::new(Desk::with(image));
     let walls = std::env::var("VMM_TEST_WALLS").unwrap_or_else(|_| "process,container".to_owned());
     let tests: [Test; 2] = [
         ("it_prints_its_table", it_prints_its_table),
@@ -81,15 +75,27 @@ fn its_input_and_its_status_arrive(desk: &Desk, wall: &str) {
 }
 
 impl Desk {
+    fn with(image: &OsStr) -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        let mut import = desk.vmm();
+        let ended = import.args(["image", "import"]).arg(image).arg("hw1");
+        assert!(ended.status().unwrap().success());
+        desk
+    }
+
+    fn vmm(&self) -> Command {
+        let mut vmm = Command::new(env!("CARGO_BIN_EXE_vmm"));
+        vmm.env("VMM_STORE", self.0.path().join("store"))
+            .env("VMM_RUNTIME", self.0.path().join("run"));
+        vmm
+    }
+
     /// What comes of `command` behind `wall`, with `input`.
     fn run(&self, wall: &str, command: &[&str], input: &str) -> Output {
-        let mut vmm = Command::new(env!("CARGO_BIN_EXE_vmm"));
-        vmm.env("VMM_STORE", self.folder.path().join("store"))
-            .env("VMM_RUNTIME", self.folder.path().join("run"))
-            .args(["run", "--wall", wall, "--timeout", "180"])
+        let mut vmm = self.vmm();
+        vmm.args(["run", "--wall", wall, "--timeout", "180"])
             .args(kernel(wall))
-            .arg(&self.image)
-            .arg("--")
+            .args(["hw1", "--"])
             .args(command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -112,8 +118,7 @@ fn kernel(wall: &str) -> Vec<OsString> {
     })
 }
 
-const TABLE: &str = "\
-  numbers    seconds    times longer
+const TABLE: &str = "  numbers    seconds    times longer
 ---------  ---------  --------------
      1000      0.011
      2000      0.024             2.2
@@ -122,8 +127,7 @@ const TABLE: &str = "\
     16000      0.251             2.2
 ";
 
-const SLOW: &str = "\
-  numbers    seconds    times longer
+const SLOW: &str = "  numbers    seconds    times longer
 ---------  ---------  --------------
      1000      0.500
      2000      2.000             4.0
