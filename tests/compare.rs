@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
-#[path = "contract/image.rs"]
+#[path = "shared/image.rs"]
 mod image;
 
 use std::path::Path;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wire::{Limits, PORT_NAME, Setup};
+use wire::{Limits, PORT_NAME, Setup, Share};
 
 use super::initrd;
 use super::modules;
@@ -16,8 +16,11 @@ use crate::config::{
     Cache, CommandLine, ConsoleTarget, DiskConfig, MachineConfig, MemorySize, OnReboot, PortConfig,
     Protocol, SerialTarget, VcpuCount,
 };
+use crate::image;
 use crate::kernel::{Kernel, Kernels};
+use crate::output::say;
 use crate::root::{Keep, Keeps};
+use crate::run::request::Volume;
 use crate::run::running::KERNEL;
 use crate::run::{Behind, tree};
 
@@ -27,6 +30,8 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// The serial numbers of the disks.
 const BASE: &str = "base";
 const KEEP: &str = "keep";
+/// The file system of volumes.
+const SNAPSHOT: &str = "erofs";
 
 /// How long a kernel may take to its first driver, on the slowest host that we know: one
 /// that emulates its processor.
@@ -48,6 +53,8 @@ pub struct Spec {
     pub keep: Option<PathBuf>,
     /// What the guest makes of itself, but for the disks.
     pub setup: Setup,
+    /// Disks with what volumes show, in the order of the volumes.
+    pub volumes: Vec<PathBuf>,
     /// The machine's memory.
     pub memory: MemorySize,
     /// Its vCPUs.
@@ -69,6 +76,7 @@ impl Spec {
         let keep = request.keep.as_ref().map(open).transpose()?;
         let hostname = request.hostname.clone();
         let spec = Self {
+            volumes: snapshots(behind)?,
             kernel: Kernels::of_store(store).find(request.kernel.as_deref())?,
             cmdline: request.cmdline.clone(),
             base: behind.image.base.path.clone(),
@@ -81,6 +89,7 @@ impl Spec {
                     memory: request.limits.memory,
                     pids: request.limits.pids,
                 },
+                volumes: volumes(&request.volumes),
                 ..Default::default()
             },
             memory: memory_for(request.limits.memory)?,
@@ -96,7 +105,7 @@ impl Spec {
     /// # Errors
     /// There is no memory for its initrd, or a module of its kernel is missing.
     pub fn machine(self, port: UnixStream) -> Result<(MachineConfig, File), Failure> {
-        let mut file_systems = vec![self.base_format];
+        let mut file_systems = vec![self.base_format, SNAPSHOT];
         file_systems.extend(self.keep.as_ref().map(|_| "ext4"));
         let modules = modules::of(&self.kernel, &file_systems)?;
         let setup = Setup {
@@ -106,6 +115,8 @@ impl Spec {
         };
         let initrd = initrd::make(&setup, &modules)?;
         let keep = self.keep.map(|path| disk(path, KEEP, false));
+        let volumes = self.volumes.into_iter().enumerate();
+        let volumes = volumes.map(|(number, path)| disk(path, &volume_serial(number), true));
         let config = MachineConfig {
             kernel: self.kernel.image,
             initrd: Some(format!("/proc/self/fd/{}", initrd.as_raw_fd()).into()),
@@ -119,6 +130,7 @@ impl Spec {
             disks: [disk(self.base, BASE, true)]
                 .into_iter()
                 .chain(keep)
+                .chain(volumes)
                 .collect(),
             has_rootfs: false,
             console: self.log.map_or(ConsoleTarget::Off, ConsoleTarget::File),
@@ -138,6 +150,38 @@ impl Spec {
         };
         Ok((config, initrd))
     }
+}
+
+/// A copy of each volume's directory, as a file system that can only be read: so a guest gets
+/// nothing else of the host's files, whatever its kernel asks for.
+fn snapshots(behind: &Behind<'_>) -> Result<Vec<PathBuf>, Failure> {
+    let snapshot = |(number, volume): (usize, &Volume)| {
+        let file = behind.entry.directory().join(volume_serial(number));
+        image::snapshot(&volume.source, &file, behind.request.resolve.max_size)?;
+        if !volume.read_only {
+            say(format_args!(
+                "vmm: the machine gets a read-only copy of {}: what is written there does not \
+                 come back",
+                volume.source.display()
+            ));
+        }
+        Ok(file)
+    };
+    let volumes = behind.request.volumes.iter();
+    volumes.enumerate().map(snapshot).collect()
+}
+
+fn volumes(volumes: &[Volume]) -> Vec<wire::Volume> {
+    let mounted = |(number, volume): (usize, &Volume)| wire::Volume {
+        share: Share::Disk(volume_serial(number)),
+        target: volume.target.clone(),
+        read_only: true,
+    };
+    volumes.iter().enumerate().map(mounted).collect()
+}
+
+fn volume_serial(number: usize) -> String {
+    format!("volume{number}")
 }
 
 fn disk(path: PathBuf, serial: &str, readonly: bool) -> DiskConfig {
