@@ -65,8 +65,14 @@ fn create_timer() -> io::Result<libc::timer_t> {
     Ok(unsafe { timer.assume_init() })
 }
 
-/// A kick that came is still pending, since only `KVM_RUN` let it through; the next guest
-/// of this thread must not be stopped by it.
+/// Forgets a kick that has come: it is still pending, since only `KVM_RUN` let it through.
+///
+/// Blocks kicks in this thread, as every vCPU thread does.
+pub(super) fn forget() {
+    forget_pending(&signals::block(&[KICK_SIGNAL]));
+}
+
+/// The next guest of this thread must not be stopped by a kick of the one before.
 fn forget_pending(kick: &libc::sigset_t) {
     let at_once = timespec(Duration::ZERO);
     // SAFETY: the set and the time live as long as the call; what was pending is not asked for.

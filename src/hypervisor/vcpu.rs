@@ -9,7 +9,7 @@ use kvm_ioctls::{VcpuExit, VcpuFd};
 use vmm_sys_util::ioctl::ioctl_with_ref;
 use vmm_sys_util::ioctl_iow_nr;
 
-use super::{Exit, InternalError, KICK_SIGNAL, KvmError};
+use super::{Exit, InternalError, KICK_SIGNAL, KvmError, kick};
 
 /// `struct kvm_signal_mask` with the kernel's 64-bit signal set behind it.
 #[repr(C)]
@@ -84,6 +84,8 @@ impl Vcpu {
             }
             Ok(other) => Ok(Exit::Unexpected(format!("{other:?}"))),
             Err(error) if matches!(error.errno(), libc::EINTR | libc::EAGAIN) => {
+                // Whoever kicks has said before what it is about.
+                kick::forget();
                 Ok(Exit::Interrupted)
             }
             Err(source) => Err(KvmError::when("run a vCPU")(source)),

@@ -110,13 +110,15 @@ fn run_plain(
     shared: &Shared,
     gate: &Entry<'_>,
 ) -> Result<Option<Fault>, KvmError> {
-    while !shared.end.load(Ordering::Relaxed) {
+    loop {
         gate.pass();
+        if shared.end.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
         if let Next::Fault(fault) = exit_handler::handle(vcpu.run()?, &shared.buses) {
             return Ok(Some(fault));
         }
     }
-    Ok(None)
 }
 
 fn run_counted(
@@ -125,8 +127,11 @@ fn run_counted(
     gate: &Entry<'_>,
     ledger: &mut Ledger,
 ) -> Result<Option<Fault>, KvmError> {
-    while !shared.end.load(Ordering::Relaxed) {
+    loop {
         gate.pass();
+        if shared.end.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
         let exit = vcpu.run()?;
         let (cause, begin) = (Cause::of(&exit), Instant::now());
         let next = exit_handler::handle(exit, &shared.buses);
@@ -135,7 +140,6 @@ fn run_counted(
             return Ok(Some(fault));
         }
     }
-    Ok(None)
 }
 
 fn reason(fault: Fault, vcpu: &Vcpu, memory: &Memory) -> Stop {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -23,13 +24,16 @@ use crate::timeline::Timeline;
 /// How long a guest may take to write what it keeps and to power off, on the slowest host.
 const POWER_OFF_TIME: Duration = Duration::from_secs(60);
 
+/// How long a command may take to end that SIGKILL is sent to.
+const KILL_TIME: Duration = Duration::from_secs(5);
+
 /// A guest with its command.
 pub struct Guest {
     main: Remote,
     machine: Option<Running>,
     orders: Orders,
     kernel: Arc<OnceLock<String>>,
-    is_killed: bool,
+    is_killed: Arc<AtomicBool>,
     // Dropped last: the machine writes it until it is gone.
     keep: Option<Keep>,
 }
@@ -82,7 +86,7 @@ impl Guest {
         Ok(Self {
             main,
             machine: Some(Running { handle, ended }),
-            is_killed: false,
+            is_killed: Arc::default(),
             orders,
             kernel,
             keep: None,
@@ -92,6 +96,24 @@ impl Guest {
     /// Holds `keep` until the machine is gone.
     pub fn hold(&mut self, keep: Option<Keep>) {
         self.keep = keep;
+    }
+
+    /// Ends the machine if its command does not end by itself: a guest that is not up, or does
+    /// not answer, cannot do what it is told.
+    fn end_later(&self, handle: Handle) -> io::Result<()> {
+        let patience = match self.kernel.get() {
+            Some(_) => KILL_TIME,
+            None => Duration::ZERO,
+        };
+        let (line, is_killed) = (self.main.line.clone(), self.is_killed.clone());
+        let thread = thread::Builder::new().name("killer".to_owned());
+        thread.spawn(move || {
+            if line.wait_for(patience).is_none() {
+                is_killed.store(true, Ordering::Relaxed);
+                handle.stop();
+            }
+        })?;
+        Ok(())
     }
 }
 
@@ -124,13 +146,13 @@ impl Session for Guest {
     }
 
     fn signal(&mut self, signal: i32) -> Result<(), RunError> {
-        // A guest that is not up, or does not answer, must still be ended by this.
-        if let (libc::SIGKILL, None, Some(machine)) = (signal, self.kernel.get(), &self.machine) {
-            self.is_killed = true;
-            machine.handle.stop();
-        }
         self.main.tell(signal);
-        Ok(())
+        match &self.machine {
+            Some(machine) if signal == libc::SIGKILL => self
+                .end_later(machine.handle.clone())
+                .map_err(|error| RunError::io("cannot end the machine", error)),
+            _ => Ok(()),
+        }
     }
 
     fn resize(&mut self, size: WindowSize) -> Result<(), RunError> {
@@ -146,7 +168,7 @@ impl Session for Guest {
             Err(_) => Running::end,
         };
         let stop = self.machine.take().map(wait);
-        match self.is_killed {
+        match self.is_killed.load(Ordering::Relaxed) {
             true => Ok(Outcome::of(KILLED)),
             false => outcome(end, stop),
         }

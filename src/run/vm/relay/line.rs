@@ -3,8 +3,9 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use rustix::event::{EventfdFlags, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use wire::Exited;
 
 /// How a session ended: by its command, or for a reason that is not the command's.
@@ -51,15 +52,24 @@ impl Line {
     /// Waits until it is told.
     pub fn wait(&self) -> End {
         loop {
-            if let Some(end) = self.told() {
+            if let Some(end) = self.wait_until(None) {
                 return end;
             }
-            let mut events = [rustix::event::PollFd::new(
-                &self.event,
-                rustix::event::PollFlags::IN,
-            )];
-            let _ = rustix::event::poll(&mut events, None);
         }
+    }
+
+    /// Waits until it is told, and no longer than `time`.
+    pub fn wait_for(&self, time: Duration) -> Option<End> {
+        self.wait_until(Timespec::try_from(time).ok())
+    }
+
+    fn wait_until(&self, time: Option<Timespec>) -> Option<End> {
+        // If a signal interrupts this, it is as if nothing had been told yet.
+        let _ = poll(
+            &mut [PollFd::new(&self.event, PollFlags::IN)],
+            time.as_ref(),
+        );
+        self.told()
     }
 }
 
