@@ -153,17 +153,21 @@ fn read(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
 
 /// Waits for the end of `child`, with a deadline.
 pub fn wait(child: &mut Child) -> ExitStatus {
+    wait_in_time(child).unwrap_or_else(|| panic!("nothing came of it in {DEADLINE:?}"))
+}
+
+/// Waits for the end of `child`; one that has none in time is killed.
+pub fn wait_in_time(child: &mut Child) -> Option<ExitStatus> {
     let begin = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        if begin.elapsed() > DEADLINE {
-            child.kill().unwrap();
-            panic!("nothing came of it in {DEADLINE:?}");
+    while begin.elapsed() < DEADLINE {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
         }
         thread::sleep(Duration::from_millis(5));
     }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
 }
 
 /// Starts `command`, and waits until it has printed a line that is `ready`.
