@@ -7,6 +7,8 @@
 mod crowd;
 mod exec;
 mod fixture;
+#[path = "../shared/harness.rs"]
+mod harness;
 #[path = "../shared/image.rs"]
 mod image;
 mod killed;
@@ -16,7 +18,7 @@ mod logs;
 #[path = "../shared/wall.rs"]
 mod wall;
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 
 use wall::Wall;
 
@@ -32,16 +34,7 @@ macro_rules! promises {
 use promises;
 
 fn main() {
-    let arguments = Arguments::from_args();
-    // Only root can mount what the walls need.
-    let trials = match rustix::process::geteuid().is_root() {
-        true => trials(),
-        false => {
-            eprintln!("skipped: these need root, to mount the image");
-            Vec::new()
-        }
-    };
-    libtest_mimic::run(&arguments, trials).exit();
+    harness::run(trials);
 }
 
 fn trials() -> Vec<Trial> {
