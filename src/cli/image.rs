@@ -10,8 +10,8 @@ use crate::image::{Name, Platform, ResolveOptions};
 /// What follows the help of `vmm image`.
 pub const IMAGE_HELP: &str = "\
 An image is an OCI layout (directory or tar), a docker archive, a tar of a root, a directory, or
-a disk image (ext4, erofs, squashfs). The store is $VMM_STORE, else /var/lib/vmm for root, else
-$XDG_DATA_HOME/vmm.
+a disk image (ext4, erofs, squashfs, raw or in qcow2). The store is $VMM_STORE, else /var/lib/vmm
+for root, else $XDG_DATA_HOME/vmm.
 
 Example:
     skopeo copy docker://debian:12 oci:debian

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use vmm::image::{Digest, ResolveOptions};
 
-use crate::fixture::{Fixture, told};
+use crate::fixture::{Fixture, has, run, told};
 use crate::tarball::{Layout, Tarball, blob_path};
 
 /// Imports an image with the one layer `layer`, and returns why that cannot be.
@@ -229,7 +229,7 @@ fn what_is_no_image_is_told_as_what_it_is() {
     qcow2[..4].copy_from_slice(b"QFI\xfb");
     for (content, words) in [
         (&b"#!/bin/sh\n"[..], "neither an OCI layout"),
-        (&qcow2, "it is qcow2"),
+        (&qcow2, "cannot convert the qcow2 image"),
         (b"", "it is empty"),
     ] {
         fs::write(&path, content).unwrap();
@@ -256,4 +256,26 @@ fn no_prefix_of_an_image_is_taken_for_one() {
         assert!(fixture.import(&layout).is_err(), "{length}");
         assert!(std::time::Instant::now() < deadline);
     }
+}
+
+#[test]
+fn a_qcow2_image_that_names_another_file_is_refused() {
+    let fixture = Fixture::new();
+    let (secret, disk) = (fixture.path("secret"), fixture.path("disk.qcow2"));
+    fs::write(&secret, vec![7; 1 << 20]).unwrap();
+    if !has("qemu-img") {
+        return;
+    }
+    let paths = [&secret, &disk].map(|path| path.display().to_string());
+    run(
+        "qemu-img",
+        &[
+            "create", "-q", "-f", "qcow2", "-F", "raw", "-b", &paths[0], &paths[1],
+        ],
+    );
+
+    let error = told(&fixture.import(&disk).unwrap_err());
+
+    assert!(error.contains("cannot convert the qcow2 image"), "{error}");
+    assert_eq!(fixture.leftovers(), [""; 0]);
 }

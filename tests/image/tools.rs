@@ -267,3 +267,26 @@ fn a_disk_image_is_its_own_base() {
         fs::remove_dir_all(from).unwrap();
     }
 }
+
+#[test]
+fn the_disk_in_a_qcow2_image_is_the_base() {
+    if !has("mke2fs") || !has("qemu-img") {
+        return;
+    }
+    let fixture = Fixture::new();
+    root(&fixture.path("from"));
+    let paths = ["from", "disk.ext4", "disk.qcow2"].map(|name| fixture.path(name));
+    let [from, raw, qcow2] = paths.each_ref().map(|path| path.display().to_string());
+    run("mke2fs", &["-q", "-t", "ext4", "-d", &from, &raw, "32M"]);
+    run(
+        "qemu-img",
+        &["convert", "-c", "-f", "raw", "-O", "qcow2", &raw, &qcow2],
+    );
+
+    let image = fixture.import(&paths[2]).unwrap();
+
+    assert_eq!(
+        image.base.digest,
+        fixture.import(&paths[1]).unwrap().base.digest
+    );
+}

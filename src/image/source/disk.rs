@@ -44,7 +44,7 @@ pub(super) fn format(file: &File) -> io::Result<Option<Format>> {
 /// Why nothing here can use `file`, as exactly as its first bytes tell.
 pub(super) fn unrecognized(file: &File) -> SourceError {
     /// Formats that users meet, and what to do about them.
-    const KNOWN: [(u64, &[u8], &str); 4] = [
+    const KNOWN: [(u64, &[u8], &str); 3] = [
         (
             512,
             b"EFI PART",
@@ -59,11 +59,6 @@ pub(super) fn unrecognized(file: &File) -> SourceError {
             0,
             b"KDMV",
             "; it is VMDK: convert it with `qemu-img convert -O raw`",
-        ),
-        (
-            0,
-            b"QFI\xfb",
-            "; it is qcow2: convert it with `qemu-img convert -O raw`",
         ),
     ];
     let known = KNOWN

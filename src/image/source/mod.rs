@@ -7,6 +7,7 @@ mod fingerprint;
 mod layers;
 mod members;
 mod oci;
+mod qcow2;
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -128,6 +129,9 @@ impl Source {
             Kind::Directory(tree) => return Ok(Chosen::Files(Files::Tree(tree))),
             Kind::Disk(file, format) => return Ok(Chosen::Files(Files::Disk(file, format))),
             Kind::Layout(members) => members,
+            Kind::File(file) if disk::begins(&file, 0, qcow2::MAGIC).unwrap_or(false) => {
+                return Ok(Chosen::Files(of_qcow2(file, options.max_size, spool)?));
+            }
             Kind::File(file) => archive(file, options.max_size, spool)?,
         };
         let image = if members.has(oci::MARK) && members.has(oci::INDEX) {
@@ -152,6 +156,21 @@ fn of_directory(path: &Path, options: &ResolveOptions) -> Result<(Kind, Fingerpr
     }
     let (tree, fingerprint) = directory::scan(root, options.max_size)?;
     Ok((Kind::Directory(tree), fingerprint))
+}
+
+/// The disk in a qcow2 image.
+fn of_qcow2(
+    file: File,
+    max_size: u64,
+    spool: impl Fn() -> io::Result<File>,
+) -> Result<Files, SourceError> {
+    let converting = || SourceError::io("cannot convert the qcow2 image");
+    let raw = spool().map_err(converting())?;
+    qcow2::convert(file, &raw, max_size).map_err(converting())?;
+    match disk::format(&raw).map_err(converting())? {
+        Some(format) => Ok(Files::Disk(raw, format)),
+        None => Err(disk::unrecognized(&raw)),
+    }
 }
 
 /// The members of a file that is no disk image.
