@@ -15,6 +15,7 @@ pub const PROMISES: &[super::Promise] = super::promises![
     a_signal_ends_the_command,
     the_first_process_sees_nobody_else,
     few_rights_are_left,
+    a_device_of_the_host_is_not_reached,
     only_the_loopback_is_there,
     nothing_of_ours_lands_in_the_tree,
     a_read_only_root_is_not_written,
@@ -58,7 +59,7 @@ fn few_rights_are_left(fixture: &Fixture) {
     let (said, _) = fixture.run_script("grep -E '^(CapEff|Seccomp|NoNewPrivs):' /proc/self/status");
     assert_eq!(
         said,
-        "CapEff:\t00000000a80425fb\nNoNewPrivs:\t1\nSeccomp:\t2\n"
+        "CapEff:\t00000000a00425fb\nNoNewPrivs:\t1\nSeccomp:\t2\n"
     );
     let (said, _) = fixture.run_script(
         "unshare -m true; mount -t tmpfs x /data; ls /proc/kcore -l | grep -c ' 1, *3 '",
@@ -68,6 +69,13 @@ fn few_rights_are_left(fixture: &Fixture) {
         2,
         "{said}"
     );
+}
+
+/// `/dev/kmsg`: whoever may open it may write to it, and `/dev` itself is a place for nodes.
+fn a_device_of_the_host_is_not_reached(fixture: &Fixture) {
+    let script = "busybox mknod /dev/log c 1 11; : > /dev/log && [ -c /dev/log ] && echo reached";
+    let (said, _) = fixture.run_script(script);
+    assert!(!said.contains("reached"), "{said}");
 }
 
 fn only_the_loopback_is_there(fixture: &Fixture) {
