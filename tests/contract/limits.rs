@@ -20,7 +20,7 @@ pub const PROMISES: &[Promise] = &[
 ];
 
 fn memory(wall: &Wall) {
-    let ended = wall.shell(&["--memory", "64M"], "exec tail -c 200000000 /dev/zero");
+    let ended = wall.shell(&["--memory", "64M"], "exec tail -c 100000000 /dev/zero");
     assert_eq!(ended.status, 123, "{ended:?}");
 }
 
