@@ -4,6 +4,7 @@
 //! One line of JSON for each answer comes over a socket pair. The init holds the other end
 //! until it is executed: the end of the stream is the sign that the command has begun.
 
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -11,16 +12,22 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::process::{Pid, WaitOptions, waitpgid};
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerError, Process, Stdio, text_of};
+use super::{ContainerError, Process, Stdio, bundle, text_of};
 
 /// The first word of a helper's command line.
 pub(super) const SUMMONS: &str = "__container";
 
 /// This program; the link leads to it even when the file has been replaced.
 const OURSELVES: &str = "/proc/self/exe";
+
+/// Where the helper of this number notes the process that it makes, as soon as there is one.
+pub(super) fn pid_file(bundle: &Path, helper: u32) -> PathBuf {
+    bundle::state(bundle).join(format!("pid-{helper}"))
+}
 
 /// What the helper has to say.
 #[derive(Debug, Deserialize, Serialize)]
@@ -81,11 +88,20 @@ impl Engine {
     }
 
     fn process(&self, helper: &mut Helper, verb: &'static str) -> Result<i32, ContainerError> {
-        match helper.answer() {
-            Some(Answer::Process(pid)) => Ok(pid),
-            Some(Answer::Error(said)) => Err(self.refused(verb, &said)),
-            None => Err(self.refused(verb, "the helper has ended without a word")),
+        let answer = helper.answer();
+        let made = pid_file(&self.bundle, helper.child.id());
+        let pid = text_of(&made).trim().parse();
+        let _ = fs::remove_file(made);
+        let said = match answer {
+            Some(Answer::Process(pid)) => return Ok(pid),
+            Some(Answer::Error(said)) => said,
+            None => "the helper has ended without a word".to_owned(),
+        };
+        // What could not be finished is our child all the same.
+        if let Ok(unfinished) = Process::open(pid.unwrap_or_default()) {
+            unfinished.kill();
         }
+        Err(self.refused(verb, &said))
     }
 
     fn expect_begun(&self, helper: &mut Helper, verb: &'static str) -> Result<(), ContainerError> {
@@ -134,7 +150,7 @@ impl Helper {
         let keep = move || Ok(fcntl_setfd(&theirs, FdFlags::empty())?);
         // SAFETY: between fork and exec it makes one system call and allocates nothing.
         unsafe { command.pre_exec(keep) };
-        let child = command.spawn()?;
+        let child = command.process_group(0).spawn()?;
         // The command holds their end: only the helper may.
         drop(command);
         Ok(Self {
@@ -157,6 +173,17 @@ impl Drop for Helper {
     fn drop(&mut self) {
         // Told nothing more, it takes away what has not been started, and ends.
         let _ = self.channel.get_ref().shutdown(std::net::Shutdown::Both);
-        let _ = self.child.wait();
+        reap(self.child.id());
     }
+}
+
+/// Waits for all of the helper's process group: itself, and the process that it leaves between
+/// itself and what it makes, which is our child as well. What it makes has a session of its own.
+fn reap(helper: u32) {
+    let group = i32::try_from(helper).ok().and_then(Pid::from_raw);
+    let Some(group) = group else { return };
+    while matches!(
+        waitpgid(group, WaitOptions::empty()),
+        Ok(_) | Err(Errno::INTR)
+    ) {}
 }

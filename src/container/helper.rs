@@ -21,7 +21,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::bundle;
-use super::engine::{Answer, SUMMONS};
+use super::engine::{self, Answer, SUMMONS};
 use super::loopback;
 use super::seccomp::{self, Filter};
 use crate::chain;
@@ -102,8 +102,10 @@ impl Job {
             filter: Filter::compile(&seccomp::profile()?)?,
             channel: Arc::clone(&self.channel),
         };
+        let noted = engine::pid_file(&self.bundle, std::process::id());
         let builder = ContainerBuilder::new(self.id.clone(), SyscallType::default());
-        Ok(builder.with_executor(walled).with_root_path(state)?)
+        let builder = builder.with_executor(walled).with_root_path(state)?;
+        Ok(builder.with_pid_file(Some(noted))?)
     }
 
     fn is_told_to_start(&self) -> bool {

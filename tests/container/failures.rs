@@ -16,6 +16,7 @@ pub const PROMISES: &[super::Promise] = super::promises![
     an_init_that_cannot_be_executed_leaves_nothing,
     a_container_that_is_never_started_leaves_nothing,
     a_container_that_is_dropped_leaves_nothing,
+    who_has_built_the_walls_is_not_left_as_a_zombie,
     what_a_killed_vmm_leaves_can_be_cleaned,
     an_ordinary_user_has_a_container_or_is_told_why_not,
 ];
@@ -73,6 +74,25 @@ fn a_container_that_is_dropped_leaves_nothing(fixture: &Fixture) {
     container.start().unwrap();
     drop(container);
     fixture.assert_nothing_left();
+}
+
+/// Other tests have such a child for a moment: one that stays is seen at every look.
+fn who_has_built_the_walls_is_not_left_as_a_zombie(fixture: &Fixture) {
+    let mut container = fixture.create(&fixture.spec("cat"), stdio().1).unwrap();
+    container.start().unwrap();
+    let zombies = || {
+        let children = fs::read_dir("/proc")
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let statuses = children.filter_map(|path| fs::read_to_string(path.join("status")).ok());
+        let ours = format!("PPid:\t{}\n", std::process::id());
+        let mut zombies = statuses.filter(|text| text.contains(&ours));
+        zombies.any(|text| text.contains("Name:\tyouki:") && text.contains("State:\tZ"))
+    };
+    let end = Instant::now() + Duration::from_secs(10);
+    while zombies() {
+        assert!(Instant::now() < end, "a zombie stays");
+    }
 }
 
 fn what_a_killed_vmm_leaves_can_be_cleaned(fixture: &Fixture) {
