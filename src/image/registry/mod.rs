@@ -1,6 +1,6 @@
 //! Images from a registry: downloaded as an OCI layout, then imported like any other.
 //!
-//! Behind the cargo feature `registry`, as encryption and HTTP double the size of the binary.
+//! Behind the cargo feature `registry`, as encryption and HTTP are some eighty crates more.
 
 #[cfg(not(feature = "registry"))]
 #[path = "absent.rs"]
