@@ -18,12 +18,15 @@
 //! - [`doctor`]: whether a kernel will boot here, found out by tiny guests
 //! - [`run`]: one image behind one of three walls, under one contract
 //! - [`compare`]: what a process sees and can reach behind each wall, side by side
+//! - [`bench`]: what each wall costs, measured
+//! - [`report`]: what was measured, as it is read: text, CSV, Markdown, HTML
 //! - [`diagnostics`]: what is logged, as the user reads it
 //! - [`cli`]: the command line
 //! - [`commands`]: each verb of it
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))]
 
 pub mod arch;
+pub mod bench;
 pub mod boot;
 pub mod cgroup;
 mod chain;
@@ -41,6 +44,7 @@ pub mod kernel;
 pub mod machine;
 pub mod memory;
 pub mod output;
+pub mod report;
 pub mod root;
 pub mod run;
 pub mod signals;

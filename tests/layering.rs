@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use the layers above its own line.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     &["chain", "guest", "output", "signals", "timeline"],
     &["cgroup", "config", "image", "memory", "terminal"],
     &["kernel", "root"],
@@ -16,7 +16,8 @@ const LAYERS: [&[&str]; 12] = [
     &["boot"],
     &["container", "diagnostics", "doctor", "machine"],
     &["run"],
-    &["compare"],
+    &["bench", "compare"],
+    &["report"],
     &["cli"],
     &["commands"],
     &["main", "lib"],

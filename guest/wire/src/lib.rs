@@ -5,6 +5,7 @@
 //! - [`Frame`], [`Decoder`]: all that goes over the one port between a guest and its host
 //! - [`Credit`]: how much of a stream may be under way
 //! - [`Fact`]: what a probe has found out about the place where it stands
+//! - [`Order`], [`Answer`]: a measurement that a probe is asked for, and what it measured
 //!
 //! Each side takes the other for hostile: what a peer says about a length allocates nothing.
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ mod frame;
 mod launch;
 mod setup;
 mod stream;
+mod trial;
 
 pub use credit::{Credit, WINDOW};
 pub use decoder::Decoder;
@@ -29,6 +31,7 @@ pub use frame::{Exited, Frame, FrameError, HEADER_SIZE, Kind, MAX_DATA, MAX_PAYL
 pub use launch::{Launch, WindowSize};
 pub use setup::{CHANNEL_DIRECTORY, Channel, Limits, Setup, Share, Volume};
 pub use stream::{Part, Stream};
+pub use trial::{Answer, Measured, Order, Used};
 
 /// The name of the port that host and guest talk over.
 pub const PORT_NAME: &str = "org.vmm.control";

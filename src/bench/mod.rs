@@ -1,0 +1,17 @@
+//! What each wall costs: the same work behind each, in interleaved rounds (docs/benchmarking.md).
+//!
+//! - [`workload`]: what can be measured, and why a wall would change it
+//! - [`target`]: a place where workloads run: a wall, another VMM, or a mock
+//! - rounds: in which order, and for how long
+//! - [`sample`]: what one run has given; [`record`]: all of it, on disk at once
+//! - environment: where it was measured
+//! - statistics: samples become medians, and ratios with their intervals
+//! - [`summary`]: what can be said of it all, for reports
+//!
+//! Only `behind` knows walls; order, statistics and reports are tested with a mock.
+
+pub mod record;
+pub mod sample;
+pub mod summary;
+pub mod target;
+pub mod workload;

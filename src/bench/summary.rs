@@ -1,0 +1,101 @@
+//! What can be said of a record: rows of figures, and ratios with what they are worth.
+
+use super::record::{Begin, Density, End, Explanation, Missing};
+use super::workload::Unit;
+
+/// All that a report shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// What was measured, and where.
+    pub begin: Begin,
+    /// The targets that have columns, in their order; the first is what ratios are taken to.
+    pub targets: Vec<String>,
+    /// Those that have none, and why.
+    pub missing: Vec<Missing>,
+    /// A row for each measure of each workload, in the order of the record.
+    pub rows: Vec<Row>,
+    /// What accounts for the costs.
+    pub explanations: Vec<Explanation>,
+    /// Memory against the number of instances.
+    pub densities: Vec<Density>,
+    /// What a reader has to know: what was seen, what that does to the result, what helps.
+    pub warnings: Vec<String>,
+    /// How it ended, if it did.
+    pub end: Option<End>,
+}
+
+/// One measure of one workload, behind every wall.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The workload.
+    pub workload: String,
+    /// The measure: `time`, `p99`, `start` …
+    pub measure: String,
+    /// What its figures are in.
+    pub unit: Unit,
+    /// By how much two targets differ that are the same, as a factor of at least 1: the ratio of
+    /// the control, at the far end of its interval. `None` without a control.
+    pub noise: Option<f64>,
+    /// A cell for each target, in the order of [`Summary::targets`].
+    pub cells: Vec<Cell>,
+}
+
+/// One measure of one workload behind one wall.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cell {
+    /// The figures, of counted rounds, in the order of rounds.
+    pub values: Vec<f64>,
+    /// Their distribution; `None` where no run has succeeded.
+    pub spread: Option<Spread>,
+    /// Runs that failed, and why the first of them did.
+    pub failures: Option<(u32, String)>,
+    /// Processor time of the host for a run, median in nanoseconds; of the first measure only.
+    pub cpu_ns: Option<f64>,
+    /// The ratio to the first target, over paired rounds; `None` for that one itself.
+    pub ratio: Option<Ratio>,
+}
+
+/// The distribution of some figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spread {
+    /// How many.
+    pub count: usize,
+    /// Half are less.
+    pub median: f64,
+    /// 95 in a hundred are less.
+    pub p95: f64,
+    /// 99 in a hundred are less.
+    pub p99: f64,
+    /// Median of the distances from the median.
+    pub mad: f64,
+    /// Least.
+    pub least: f64,
+    /// Most.
+    pub most: f64,
+    /// Those far outside (kept in everything above).
+    pub outliers: usize,
+}
+
+/// How many times the cost of the first target.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio {
+    /// Median over paired rounds.
+    pub value: f64,
+    /// Where it lies in 95 of a hundred repetitions; `None` where there are too few rounds.
+    pub interval: Option<(f64, f64)>,
+    /// What it is worth.
+    pub verdict: Verdict,
+}
+
+/// What a ratio is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It costs more.
+    Dearer,
+    /// It costs less.
+    Cheaper,
+    /// Its interval includes 1, or lies inside of what the control shows to be noise.
+    NoDifference,
+    /// Too few rounds to say anything.
+    TooFew,
+}

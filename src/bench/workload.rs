@@ -1,0 +1,67 @@
+//! What can be measured: a name, what it isolates, and why a wall would change it.
+
+use serde::Serialize;
+
+/// A piece of work that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Workload {
+    /// Its name, on the command line and in records.
+    pub name: &'static str,
+    /// What it isolates, in a few words.
+    pub isolates: &'static str,
+    /// Why a wall would change it, in a clause.
+    pub why: &'static str,
+    /// How it runs.
+    pub kind: Kind,
+    /// What one operation costs.
+    pub unit: Unit,
+    /// The least suite that it belongs to.
+    pub suite: Suite,
+}
+
+/// How a workload runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Kind {
+    /// A wall is put up for each sample, around a probe that tells when it begins and ends.
+    Start,
+    /// A wall is put up for each sample, around the user's own command.
+    Command,
+    /// A probe that waits behind each wall does it as often as it is told to.
+    Session {
+        /// How often for a sample of the suite `quick`, on a host whose KVM is native.
+        operations: u64,
+    },
+}
+
+/// What a measure is in. Less is always cheaper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Nanoseconds for an operation.
+    Nanoseconds,
+    /// Nanoseconds for a byte; a reader sees bytes for a second.
+    NanosecondsPerByte,
+    /// Bytes of memory.
+    Bytes,
+}
+
+/// A choice of workloads.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Suite {
+    /// What most people ask for, in some minutes
+    Quick,
+    /// Everything
+    Full,
+}

@@ -1,0 +1,2 @@
+//! What a bench has found, as it is read. It measures nothing and decides nothing: all that it
+//! says stands in the [`Summary`](crate::bench::summary::Summary).
