@@ -12,7 +12,7 @@ mod vm;
 pub use exit::{Exit, InternalError};
 pub use kick::{Alarm, KICK_SIGNAL};
 pub use kvm::{Kvm, OpenError};
-pub use stats::{Statistic, read_statistics};
+pub use stats::{Statistic, StatisticsFile};
 pub use vcpu::Vcpu;
 pub use vm::Vm;
 

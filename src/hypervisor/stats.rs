@@ -19,6 +19,10 @@ pub struct Statistic {
     pub value: u64,
 }
 
+/// The file of counters of a VM or a vCPU. It can be read while the vCPU runs; the VM's memory
+/// in the kernel stays as long as the file does.
+pub struct StatisticsFile(File);
+
 /// `struct kvm_stats_header`.
 struct Header {
     name_size: usize,
@@ -27,26 +31,31 @@ struct Header {
     data: u64,
 }
 
-/// Reads all counters of the VM or vCPU behind `fd`.
-///
-/// # Errors
-/// The host's KVM has no such file (before Linux 5.14), or it cannot be read.
-pub fn read_statistics(fd: RawFd) -> io::Result<Vec<Statistic>> {
-    let file = open(fd)?;
-    let header = read_header(&file)?;
-    (0..header.count)
-        .map(|index| read_one(&file, &header, index))
-        .collect()
-}
-
-fn open(fd: RawFd) -> io::Result<File> {
-    // SAFETY: the request takes no argument and returns a new file descriptor.
-    let stats = unsafe { libc::ioctl(fd, KVM_GET_STATS_FD()) };
-    if stats < 0 {
-        return Err(io::Error::last_os_error());
+impl StatisticsFile {
+    /// Opens the file of the VM or vCPU behind `fd`.
+    ///
+    /// # Errors
+    /// The host's KVM has none (before Linux 5.14).
+    pub(super) fn open(fd: RawFd) -> io::Result<Self> {
+        // SAFETY: the request takes no argument and returns a new file descriptor.
+        let stats = unsafe { libc::ioctl(fd, KVM_GET_STATS_FD()) };
+        if stats < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just made this descriptor for us alone.
+        Ok(Self(unsafe { File::from_raw_fd(stats) }))
     }
-    // SAFETY: the kernel has just made this descriptor for us alone.
-    Ok(unsafe { File::from_raw_fd(stats) })
+
+    /// All counters, as they stand.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn read(&self) -> io::Result<Vec<Statistic>> {
+        let header = read_header(&self.0)?;
+        (0..header.count)
+            .map(|index| read_one(&self.0, &header, index))
+            .collect()
+    }
 }
 
 fn read_header(file: &File) -> io::Result<Header> {

@@ -1,6 +1,7 @@
 //! One virtual CPU: its registers, and running it.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::io;
+use std::os::fd::AsRawFd;
 
 use kvm_bindings::{
     CpuId, KVM_MAX_CPUID_ENTRIES, KVMIO, Msrs, kvm_lapic_state, kvm_mp_state, kvm_regs, kvm_sregs,
@@ -9,7 +10,7 @@ use kvm_ioctls::{VcpuExit, VcpuFd};
 use vmm_sys_util::ioctl::ioctl_with_ref;
 use vmm_sys_util::ioctl_iow_nr;
 
-use super::{Exit, InternalError, KICK_SIGNAL, KvmError, kick};
+use super::{Exit, InternalError, KICK_SIGNAL, KvmError, StatisticsFile, kick};
 
 /// `struct kvm_signal_mask` with the kernel's 64-bit signal set behind it.
 #[repr(C)]
@@ -201,8 +202,11 @@ impl Vcpu {
         self.fd.get_tsc_khz().ok().filter(|khz| *khz > 0)
     }
 
-    /// The file descriptor, to ask for statistics.
-    pub fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+    /// KVM's counters of this vCPU.
+    ///
+    /// # Errors
+    /// The host's KVM has none (before Linux 5.14).
+    pub fn statistics(&self) -> io::Result<StatisticsFile> {
+        StatisticsFile::open(self.fd.as_raw_fd())
     }
 }

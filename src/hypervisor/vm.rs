@@ -1,6 +1,7 @@
 //! One virtual machine as KVM sees it: memory slots, interrupt lines, doorbells, vCPUs.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::io;
+use std::os::fd::AsRawFd;
 
 use kvm_bindings::{
     KVM_MEM_READONLY, KVM_PIT_SPEAKER_DUMMY, kvm_pit_config, kvm_userspace_memory_region,
@@ -9,7 +10,7 @@ use kvm_ioctls::{IoEventAddress, VmFd};
 use vm_memory::{GuestMemoryBackend, GuestMemoryRegion, MmapRegion};
 use vmm_sys_util::eventfd::EventFd;
 
-use super::{KvmError, Vcpu};
+use super::{KvmError, StatisticsFile, Vcpu};
 use crate::memory::{Memory, layout};
 
 /// A virtual machine.
@@ -132,8 +133,11 @@ impl Vm {
         Vcpu::new(id, fd)
     }
 
-    /// The file descriptor, to ask for statistics.
-    pub fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+    /// KVM's counters of this VM.
+    ///
+    /// # Errors
+    /// The host's KVM has none (before Linux 5.14).
+    pub fn statistics(&self) -> io::Result<StatisticsFile> {
+        StatisticsFile::open(self.fd.as_raw_fd())
     }
 }

@@ -13,6 +13,7 @@ use vm_memory::{GuestAddress, GuestMemoryError};
 use super::Machine;
 use super::attach::{Attached, Board, PowerButton};
 use super::console::{self, ConsoleError};
+use super::counters::Counters;
 use super::event_loop::{Deadlines, EventLoop, Source, Supervisor, TAKEN_SIGNALS};
 use super::ledger::SharedLedger;
 use super::panic_message::Watched;
@@ -82,7 +83,8 @@ impl Machine {
         let vcpus = create_vcpus(&kvm, &vm, plan.vcpus, &kernel)?;
         timeline.mark("vmm: vCPUs");
         Ok(Self {
-            vm,
+            counters: Arc::new(Counters::of(&vm, &vcpus)),
+            _vm: vm,
             vcpus,
             events: event_loop(config, &signs, button, devices.sources)?,
             shared: Arc::new(Shared {

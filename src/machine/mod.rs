@@ -7,11 +7,12 @@
 //! - [`vcpu_threads`], [`exit_handler`]: running the guest and serving its exits
 //! - [`handle`], [`gate`]: what another thread can do to it: stop, pause, resume
 //! - [`signs`], [`panic_message`], [`stop`]: what the guest shows, and why it ends
-//! - [`ledger`]: what it cost
+//! - [`ledger`], [`counters`]: what it cost
 
 pub mod attach;
 pub mod build;
 pub mod console;
+pub mod counters;
 pub mod event_loop;
 pub mod exit_handler;
 pub mod gate;
@@ -32,16 +33,19 @@ pub use panic_message::PanicMessage;
 pub use plan::Plan;
 pub use stop::Stop;
 
-use crate::hypervisor::{Statistic, Vcpu, Vm, read_statistics};
+use crate::hypervisor::{Statistic, Vcpu, Vm};
 use crate::timeline::Timeline;
 use attach::BrokenFlag;
+use counters::Counters;
 use event_loop::EventLoop;
 use vcpu_threads::{Shared, VcpuThreads};
 
 /// A machine whose next instruction is the kernel's first.
 pub struct Machine {
-    vm: Vm,
+    /// Nobody asks it any more, but it holds the memory that the guest runs in.
+    _vm: Vm,
     vcpus: Vec<Vcpu>,
+    counters: Arc<Counters>,
     shared: Arc<Shared>,
     events: EventLoop,
     broken: Vec<BrokenFlag>,
@@ -64,6 +68,7 @@ impl Machine {
         Handle {
             stop: self.shared.stop.clone(),
             gate: self.shared.gate.clone(),
+            counters: Arc::downgrade(&self.counters),
         }
     }
 
@@ -75,12 +80,12 @@ impl Machine {
         };
         let stop = self.events.run();
         self.timeline.mark("guest: until it ended");
-        let vcpus = threads.stop();
+        threads.stop();
         let exits = self.shared.ledger.as_ref().map(|ledger| {
             let name = |cause| exit_handler::name(cause, &self.shared.buses);
             ledger.rows(name)
         });
-        let statistics = exits.as_ref().map(|_| statistics(&self.vm, &vcpus));
+        let statistics = exits.as_ref().map(|_| self.counters.read());
         Ended {
             stop: blame_broken(stop, &self.broken),
             exits,
@@ -108,19 +113,6 @@ fn blame_broken(stop: Stop, devices: &[BrokenFlag]) -> Stop {
         (Stop::PowerOff | Stop::Reboot, Some((name, _))) => Stop::BrokenDevice(name.clone()),
         _ => stop,
     }
-}
-
-/// KVM's counters of the machine, and those of its vCPUs added up.
-fn statistics(vm: &Vm, vcpus: &[Vcpu]) -> Vec<Statistic> {
-    let fds = vcpus.iter().map(Vcpu::as_raw_fd).chain([vm.as_raw_fd()]);
-    let mut sums: Vec<Statistic> = Vec::new();
-    for statistic in fds.filter_map(|fd| read_statistics(fd).ok()).flatten() {
-        match sums.iter_mut().find(|sum| sum.name == statistic.name) {
-            Some(sum) => sum.value += statistic.value,
-            None => sums.push(statistic),
-        }
-    }
-    sums
 }
 
 #[cfg(test)]

@@ -57,17 +57,19 @@ impl VcpuThreads {
         Ok(running)
     }
 
-    /// Ends all threads and returns their vCPUs.
-    pub fn stop(mut self) -> Vec<Vcpu> {
-        self.end()
+    /// Ends all threads.
+    pub fn stop(mut self) {
+        self.end();
     }
 
-    fn end(&mut self) -> Vec<Vcpu> {
+    fn end(&mut self) {
         self.shared.end.store(true, Ordering::SeqCst);
         self.shared.gate.remove();
         self.threads.iter().for_each(kick);
-        let ended = self.threads.drain(..);
-        ended.filter_map(|thread| thread.join().ok()).collect()
+        for thread in self.threads.drain(..) {
+            // What it panicked of has been told by its own thread.
+            let _ = thread.join();
+        }
     }
 }
 
