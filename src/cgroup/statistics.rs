@@ -26,6 +26,22 @@ impl Statistics {
             oom_kills: with("memory").and_then(oom_kills),
         }
     }
+
+    /// Those that are known, by name.
+    pub fn counters(&self) -> Vec<(String, u64)> {
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let all = [
+            ("cpu_ns", self.cpu.map(nanoseconds)),
+            ("memory_peak_bytes", self.memory_peak),
+            ("oom_kills", self.oom_kills),
+        ];
+        let known = all
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        known
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
 }
 
 fn cpu(group: &Group) -> Option<Duration> {

@@ -37,6 +37,17 @@ pub enum InstanceCommand {
         names: Names,
     },
 
+    /// Print what was counted of an instance that runs: KVM's own counters of a machine, the
+    /// cgroup's of a container or process
+    Stats {
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+
+        /// Which instance
+        name: String,
+    },
+
     /// Stop the time of instances
     Pause(Names),
 

@@ -81,7 +81,7 @@ fn wait(connection: &Connection, mut signals: SignalFd) -> Result<u8, Failure> {
             return match connection.receive()? {
                 Some((Reply::Ended(outcome), _)) => Ok(outcome.exit_status()),
                 Some((Reply::Failed(problem), _)) => Err(problem.into()),
-                Some((Reply::Done, _)) => continue,
+                Some((Reply::Done | Reply::Counters(_), _)) => continue,
                 None => Err("the instance has ended".into()),
             };
         }

@@ -1,6 +1,7 @@
 //! The commands for what runs: each asks the process that runs an instance, or reads what it
 //! wrote down.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -22,6 +23,7 @@ pub(super) fn run(command: InstanceCommand) -> Result<ExitCode, Failure> {
         InstanceCommand::Kill { signal, names } => {
             Ok(each(&names, |found| ask(found, &kill(signal))))
         }
+        InstanceCommand::Stats { json, name } => stats(&name, json).map(|()| ExitCode::SUCCESS),
         InstanceCommand::Pause(names) => Ok(each(&names, |found| ask(found, &Request::Pause))),
         InstanceCommand::Resume(names) => Ok(each(&names, |found| ask(found, &Request::Resume))),
         InstanceCommand::Rm { force, names } => Ok(each(&names, |found| remove(found, force))),
@@ -56,6 +58,12 @@ fn each(names: &Names, act: impl Fn(&Found) -> Result<(), Failure>) -> ExitCode 
 
 /// Asks the process that runs `found`, and waits for the answer.
 fn ask(found: &Found, request: &Request) -> Result<(), Failure> {
+    // One that ended meanwhile has no need to answer.
+    answer(found, request).map(|_| ())
+}
+
+/// What the process that runs `found` answers; nothing if it ended meanwhile.
+fn answer(found: &Found, request: &Request) -> Result<Option<Reply>, Failure> {
     if !found.is_running {
         return Err(format!("instance {} has ended", found.state.name).into());
     }
@@ -63,9 +71,24 @@ fn ask(found: &Found, request: &Request) -> Result<(), Failure> {
     connection.send(request, &[])?;
     match connection.receive()? {
         Some((Reply::Failed(problem), _)) => Err(problem.into()),
-        // One that ended meanwhile has no need to answer.
-        _ => Ok(()),
+        received => Ok(received.map(|(reply, _)| reply)),
     }
+}
+
+/// Prints what was counted of the instance called `name`; zeros stand in the JSON only.
+fn stats(name: &str, json: bool) -> Result<(), Failure> {
+    let found = Registry::open()?.find(name)?;
+    let Some(Reply::Counters(counters)) = answer(&found, &Request::Counters)? else {
+        return Err(format!("instance {name} has ended").into());
+    };
+    if json {
+        let counters: BTreeMap<_, _> = counters.into_iter().collect();
+        let text = serde_json::to_string_pretty(&counters)?;
+        return Ok(print(text + "\n")?);
+    }
+    let counted = counters.iter().filter(|(_, value)| *value > 0);
+    let lines = counted.map(|(name, value)| format!("{value:>16}  {name}\n"));
+    Ok(print(lines.collect::<String>())?)
 }
 
 fn stop(found: &Found) -> Result<(), Failure> {

@@ -143,6 +143,10 @@ impl Instance for Contained {
         Ok(Box::new(Guest(process.map_err(failed)?)))
     }
 
+    fn counters(&self) -> Vec<(String, u64)> {
+        self.container.statistics().counters()
+    }
+
     fn kernel(&self) -> String {
         host_kernel()
     }

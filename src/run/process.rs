@@ -186,6 +186,10 @@ impl Instance for Process {
         Ok(Box::new(init))
     }
 
+    fn counters(&self) -> Vec<(String, u64)> {
+        self.cgroup.statistics().counters()
+    }
+
     fn kernel(&self) -> String {
         host_kernel()
     }

@@ -102,6 +102,9 @@ pub trait Instance: Session {
     /// It cannot be started.
     fn exec(&mut self, launch: &Launch, streams: Streams) -> Result<Box<dyn Session>, RunError>;
 
+    /// What was counted of it until now: `exits`, `cpu_ns` … and figures.
+    fn counters(&self) -> Vec<(String, u64)>;
+
     /// The release of the kernel that it runs on.
     fn kernel(&self) -> String;
 }

@@ -213,6 +213,7 @@ impl Supervisor<'_> {
                 }
                 Err(error) => Reply::Failed(crate::chain(&error)),
             },
+            Ok(Some((Request::Counters, _))) => Reply::Counters(self.instance.counters()),
             Ok(Some((request, _))) => self.answer(request),
             Ok(None) => return,
             Err(error) => Reply::Failed(error.to_string()),
@@ -236,7 +237,7 @@ impl Supervisor<'_> {
             Request::Kill => self.act(Action::Kill),
             Request::Pause => self.pause(true),
             Request::Resume => self.pause(false),
-            Request::Exec(_) | Request::Resize(_) => {
+            Request::Exec(_) | Request::Resize(_) | Request::Counters => {
                 return Reply::Failed("that is no request of its own".to_owned());
             }
         };

@@ -1,6 +1,8 @@
 //! What there is, and what it may be called.
 
-use crate::fixture::{Detached, rows, run_detached, tell};
+use std::process::Command;
+
+use crate::fixture::{Detached, eventually, rows, run_detached, tell};
 use crate::wall::{Wall, finish, vmm};
 use crate::{Promise, promises};
 
@@ -9,6 +11,7 @@ pub const PROMISES: &[Promise] = promises![
     what_runs_is_listed,
     how_it_ended_is_listed_with_all,
     a_name_is_taken_until_it_is_forgotten,
+    what_was_counted_is_told_while_it_runs,
     what_is_no_name_is_refused,
     a_detached_run_that_cannot_start_says_why,
 ];
@@ -47,6 +50,33 @@ fn how_it_ended_is_listed_with_all(wall: &Wall) {
     let listed = finish(all, b"").text();
     let line = listed.lines().find(|line| line.starts_with(&started.name));
     assert!(line.unwrap().contains("exited 3"), "{listed}");
+}
+
+/// KVM counts what leaves the guest, a cgroup the time of the processor.
+fn what_was_counted_is_told_while_it_runs(wall: &Wall) {
+    let started = Detached::ready(wall, &[], "echo ready; while :; do :; done");
+    let name = match wall.name() {
+        "vm" => "exits",
+        _ => "cpu_ns",
+    };
+    let counted = || {
+        let told = finish(stats(&started.name), b"").text();
+        let counters: serde_json::Value = serde_json::from_str(&told).unwrap();
+        counters[name].as_u64().unwrap()
+    };
+    let before = counted();
+    eventually("it counts on", || counted() > before);
+    started.tell(&["kill"]);
+    started.exit_status();
+    let ended = started.tell(&["stats"]);
+    assert_eq!(ended.status, 1, "{ended:?}");
+    assert!(ended.errors.contains("has ended"), "{ended:?}");
+}
+
+fn stats(name: &str) -> Command {
+    let mut command = vmm();
+    command.args(["stats", "--json", name]);
+    command
 }
 
 fn a_name_is_taken_until_it_is_forgotten(wall: &Wall) {
@@ -91,7 +121,7 @@ fn a_detached_run_that_cannot_start_says_why(wall: &Wall) {
     assert!(!left.iter().any(|row| row["name"] == name), "{left:?}");
 }
 
-fn ps() -> std::process::Command {
+fn ps() -> Command {
     let mut command = vmm();
     command.arg("ps");
     command

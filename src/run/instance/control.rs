@@ -34,6 +34,8 @@ pub enum Request {
     Pause,
     /// To let it go on.
     Resume,
+    /// What was counted of it.
+    Counters,
     /// To run another command; three file descriptors come with it.
     Exec(Launch),
     /// That the terminal of that command has another size.
@@ -48,6 +50,8 @@ pub enum Reply {
     Done,
     /// It cannot be done, and why.
     Failed(String),
+    /// What was counted of it until now.
+    Counters(Vec<(String, u64)>),
     /// How the command that was asked for ended.
     Ended(Outcome),
 }

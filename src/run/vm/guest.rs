@@ -191,6 +191,11 @@ impl Instance for Guest {
         Ok(Box::new(remote))
     }
 
+    fn counters(&self) -> Vec<(String, u64)> {
+        let counted = self.machine.iter().flat_map(|m| m.handle.counters());
+        counted.map(|one| (one.name, one.value)).collect()
+    }
+
     fn kernel(&self) -> String {
         self.kernel.get().cloned().unwrap_or_default()
     }
