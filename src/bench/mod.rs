@@ -10,6 +10,7 @@
 //!
 //! Only `behind` knows walls; order, statistics and reports are tested with a mock.
 
+pub mod explain;
 pub mod record;
 pub mod sample;
 pub mod summary;
