@@ -6,6 +6,8 @@
 
 use std::io::{self, Read};
 
+use super::lz4;
+
 /// No kernel is larger; a payload that unpacks to more is refused.
 const MAX_UNPACKED: u64 = 512 << 20;
 
@@ -56,33 +58,34 @@ impl Compression {
     /// # Errors
     /// The stream is damaged or unpacks to more than 512 MiB.
     pub fn unpack(self, payload: &[u8]) -> io::Result<Vec<u8>> {
-        let mut unpacked = Vec::with_capacity(expected_size(payload));
-        let count = self
-            .reader(payload)?
-            .take(MAX_UNPACKED + 1)
-            .read_to_end(&mut unpacked)
-            .or_else(|error| at_the_size_field(error, &unpacked, payload))?;
-        if count as u64 > MAX_UNPACKED {
-            return Err(io::Error::other("it unpacks to more than 512 MiB"));
-        }
-        Ok(unpacked)
-    }
-
-    fn reader(self, payload: &[u8]) -> io::Result<Box<dyn Read + '_>> {
-        Ok(match self {
-            Self::Gzip => Box::new(flate2::read::GzDecoder::new(payload)),
-            Self::Xz => Box::new(lzma_rust2::XzReader::new(payload, false)),
+        match self {
+            Self::Gzip => drain(flate2::read::GzDecoder::new(payload), payload),
+            Self::Xz => drain(lzma_rust2::XzReader::new(payload, false), payload),
             Self::Lzma => {
                 const MEMORY_LIMIT_KIB: u32 = 256 << 10;
                 let reader = lzma_rust2::LzmaReader::new_mem_limit(payload, MEMORY_LIMIT_KIB, None);
-                Box::new(reader?)
+                drain(reader?, payload)
             }
-            Self::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(payload)),
-            Self::Zstd => Box::new(
-                ruzstd::decoding::StreamingDecoder::new(payload).map_err(io::Error::other)?,
-            ),
-        })
+            Self::Lz4 => lz4::unpack(payload, expected_size(payload)),
+            Self::Zstd => {
+                let reader = ruzstd::decoding::StreamingDecoder::new(payload);
+                drain(reader.map_err(io::Error::other)?, payload)
+            }
+        }
     }
+}
+
+/// All that `reader` makes of `payload`.
+fn drain(reader: impl Read, payload: &[u8]) -> io::Result<Vec<u8>> {
+    let mut unpacked = Vec::with_capacity(expected_size(payload));
+    let count = reader
+        .take(MAX_UNPACKED + 1)
+        .read_to_end(&mut unpacked)
+        .or_else(|error| at_the_size_field(error, &unpacked, payload))?;
+    if count as u64 > MAX_UNPACKED {
+        return Err(io::Error::other("it unpacks to more than 512 MiB"));
+    }
+    Ok(unpacked)
 }
 
 /// The unpacked size as the last four bytes tell it, or nothing where it is absurd.

@@ -8,6 +8,7 @@ pub mod decompress;
 mod file;
 pub mod initrd;
 pub mod kernel;
+mod lz4;
 mod params;
 mod pvh;
 
