@@ -1,20 +1,23 @@
 //! The VMMs that are compared, and the command line of each for the same guest.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// What the guest's init prints first of all.
-pub const MARKER: &str = "vmm-peers-up";
+use crate::Options;
 
 /// The guest that all boot.
 pub struct Guest {
-    pub kernel: PathBuf,
-    pub root: PathBuf,
-    pub words: String,
+    /// Its memory.
     pub memory_mib: u32,
+    kernel: PathBuf,
+    root: PathBuf,
+    /// A second disk, which it may write.
+    disk: Option<PathBuf>,
+    /// The kernel's words besides those for the console.
+    words: String,
 }
 
 /// How a VMM is told to boot a guest.
@@ -49,18 +52,20 @@ impl Contender {
 }
 
 impl Guest {
-    /// The kernel's words besides those for the console. The marker goes by the kernel's
-    /// log, which every console shows alike.
-    fn words(&self) -> String {
-        format!(
-            "{} root=/dev/vda ro init=/bin/sh -- -c \"echo '<1>{MARKER}' > /dev/kmsg; sleep 1000\"",
-            self.words
-        )
+    /// The guest of `options` with the words `init`, and a second `disk`.
+    pub fn new(options: &Options, init: &str, disk: Option<PathBuf>) -> Self {
+        Self {
+            memory_mib: options.memory,
+            kernel: options.kernel.clone(),
+            root: options.root.clone(),
+            disk,
+            words: format!("{} root=/dev/vda ro {init}", options.words),
+        }
     }
 
     /// For those whose console is a serial port.
     fn serial_words(&self, more: &str) -> String {
-        format!("console=ttyS0 quiet panic=-1 {more} {}", self.words())
+        format!("console=ttyS0 quiet panic=-1 {more} {}", self.words)
     }
 }
 
@@ -71,16 +76,16 @@ fn vmm(guest: &Guest) -> Command {
     command
         .arg("--memory")
         .arg(format!("{}M", guest.memory_mib));
-    command.arg("--cmdline").arg(guest.words());
+    command.arg("--cmdline").arg(&guest.words);
+    if let Some(disk) = &guest.disk {
+        let disk = format!("path={},cache=direct,format=raw", disk.display());
+        command.args(["--disk", &disk]);
+    }
     command
 }
 
 fn qemu_microvm(guest: &Guest) -> Command {
     const MACHINE: &str = "microvm,x-option-roms=off,rtc=on,pic=off,pit=off,isa-serial=on";
-    let drive = format!(
-        "file={},format=raw,if=none,id=root,readonly=on",
-        guest.root.display()
-    );
     let mut command = Command::new("qemu-system-x86_64");
     command.args([
         "-M",
@@ -100,23 +105,30 @@ fn qemu_microvm(guest: &Guest) -> Command {
     ]);
     command.args(["-m", &guest.memory_mib.to_string()]);
     command.arg("-kernel").arg(&guest.kernel);
-    command.args(["-drive", &drive, "-device", "virtio-blk-device,drive=root"]);
     command.args(["-append", &guest.serial_words("reboot=k")]);
+    qemu_disk(&mut command, "root", &guest.root, "readonly=on");
+    if let Some(disk) = &guest.disk {
+        qemu_disk(&mut command, "disk", disk, "cache=none,aio=io_uring");
+    }
     command
 }
 
+fn qemu_disk(command: &mut Command, id: &str, path: &Path, how: &str) {
+    let drive = format!("file={},format=raw,if=none,id={id},{how}", path.display());
+    let device = format!("virtio-blk-device,drive={id}");
+    command.args(["-drive", &drive, "-device", &device]);
+}
+
 fn firecracker(guest: &Guest) -> Command {
+    let mut drives = vec![firecracker_drive("root", &guest.root, true)];
+    let disk = guest.disk.as_ref();
+    drives.extend(disk.map(|disk| firecracker_drive("disk", disk, false)));
     let machine = json!({
         "boot-source": {
             "kernel_image_path": guest.kernel,
             "boot_args": guest.serial_words("reboot=k i8042.nokbd i8042.noaux"),
         },
-        "drives": [{
-            "drive_id": "root",
-            "path_on_host": guest.root,
-            "is_root_device": false,
-            "is_read_only": true,
-        }],
+        "drives": drives,
         "machine-config": { "vcpu_count": 1, "mem_size_mib": guest.memory_mib },
     });
     let file = std::env::temp_dir().join(format!("compare-peers-{}.json", std::process::id()));
@@ -124,4 +136,14 @@ fn firecracker(guest: &Guest) -> Command {
     let mut command = Command::new("firecracker");
     command.arg("--no-api").arg("--config-file").arg(file);
     command
+}
+
+fn firecracker_drive(id: &str, path: &Path, readonly: bool) -> Value {
+    json!({
+        "drive_id": id,
+        "path_on_host": path,
+        "is_root_device": false,
+        "is_read_only": readonly,
+        "io_engine": "Async",
+    })
 }
