@@ -1,6 +1,7 @@
 //! A 16550 serial port: vm-superio's registers on our bus.
 
 mod input;
+mod output;
 
 use std::io::Write;
 
@@ -9,6 +10,7 @@ use vm_superio::serial::NoEvents;
 use vmm_sys_util::eventfd::EventFd;
 
 pub use input::SerialInput;
+pub use output::{SerialOutput, SerialPrinter};
 
 use crate::bus::BusDevice;
 

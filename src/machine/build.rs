@@ -1,10 +1,11 @@
 //! The steps of a boot, in their order.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use devices::serial::SerialInput;
+use devices::serial::{SerialInput, SerialOutput};
 use devices::virtio::VirtioDevice;
 use devices::virtio::block::{self, Block, BlockOptions};
 use devices::virtio::rng::Rng;
@@ -53,7 +54,7 @@ pub enum BuildError {
     Disk(#[from] block::OpenError),
     /// The host has no file descriptor left, or the like.
     #[error("cannot get a file descriptor from the host: raise the limit (ulimit -n)")]
-    Host(#[source] std::io::Error),
+    Host(#[source] io::Error),
     /// The event loop cannot be made.
     #[error("cannot make the event loop")]
     EventLoop(#[source] event_manager::Error),
@@ -135,7 +136,14 @@ fn attach_serial(
     target: &SerialTarget,
     signs: &Signs,
 ) -> Result<(), BuildError> {
-    let output = console::serial_output(target)?;
+    let output: Box<dyn Write + Send> = match console::serial_output(target)? {
+        None => Box::new(io::sink()),
+        Some(output) => {
+            let (output, printer) = SerialOutput::to(output).map_err(BuildError::Host)?;
+            board.add_source(printer);
+            Box::new(output)
+        }
+    };
     let port = board.attach_serial(Box::new(Watched::new(output, signs.panic.clone())))?;
     if *target == SerialTarget::Stdio {
         let input = console::standard_input(signs).map_err(ConsoleError::Stdio)?;

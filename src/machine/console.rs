@@ -1,7 +1,7 @@
 //! The host's end of the consoles, as the configuration wants it.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 
 use devices::host_io::{HostInput, HostOutput};
@@ -98,17 +98,18 @@ fn stdio(signs: &Signs) -> io::Result<Stdio> {
     ))
 }
 
-/// Where a serial port prints.
+/// Where a serial port prints, if anywhere.
 ///
 /// # Errors
 /// The file cannot be opened.
-pub fn serial_output(target: &SerialTarget) -> Result<Box<dyn Write + Send>, ConsoleError> {
+pub fn serial_output(target: &SerialTarget) -> Result<Option<HostOutput>, ConsoleError> {
     Ok(match target {
-        SerialTarget::Off => Box::new(io::sink()),
-        SerialTarget::Stdio => Box::new(io::stdout()),
+        SerialTarget::Off => None,
+        SerialTarget::Stdio => Some(HostOutput::stdout().map_err(ConsoleError::Stdio)?),
         SerialTarget::File(path) => {
             let file = File::options().append(true).create(true).open(path);
-            Box::new(file.map_err(|source| ConsoleError::File(path.clone(), source))?)
+            let file = file.map_err(|source| ConsoleError::File(path.clone(), source))?;
+            Some(HostOutput::new(file.into()))
         }
     })
 }
