@@ -11,6 +11,7 @@ use crate::config::{ConsoleTarget, MachineConfig, OnReboot, SerialTarget};
 use crate::hypervisor::KICK_SIGNAL;
 use crate::machine::{Ended, Machine, Plan, Stop};
 use crate::output::say;
+use crate::run::cause;
 use crate::signals;
 use crate::terminal::raw::RawMode;
 use crate::timeline::Timeline;
@@ -84,7 +85,7 @@ fn report_error(path: &Path, source: std::io::Error) -> ReportError {
 fn tell(stop: &Stop) -> ExitCode {
     match stop {
         Stop::PowerOff | Stop::Reboot | Stop::Escape | Stop::Asked => {}
-        failure => say(format_args!("vmm: {failure}")),
+        failure => say(format_args!("vmm: {}", cause(failure))),
     }
     ExitCode::from(stop.exit_status())
 }

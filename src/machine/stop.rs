@@ -107,8 +107,8 @@ impl fmt::Display for Stop {
 fn explain(error: &InternalError, crash: &Crash) -> String {
     if error.is_emulation_failure() {
         return format!(
-            "KVM cannot emulate an instruction on vCPU {}: where KVM has no hardware to run ring 0 \
-             it emulates it in part only, and stock kernels do not boot; `vmm doctor` tells",
+            "KVM cannot emulate an instruction on vCPU {}: it knows no such one, or the guest ran \
+             into a place without memory",
             crash.vcpu
         );
     }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emulation_failure_points_to_the_doctor() {
+    fn an_emulation_failure_shows_the_bytes_at_rip() {
         let error = InternalError {
             suberror: 1,
             instruction: vec![],
@@ -215,6 +215,6 @@ mod tests {
             ..Default::default()
         };
         let text = Stop::Internal(error, Box::new(crash)).to_string();
-        assert!(text.contains("`vmm doctor`") && text.ends_with("code at rip: 0f c7"));
+        assert!(text.ends_with("code at rip: 0f c7"));
     }
 }

@@ -17,7 +17,7 @@ use crate::machine::{Handle, Machine, Plan, Stop};
 use crate::root::Keep;
 use crate::run::outcome::Outcome;
 use crate::run::running::{Instance, Session, Streams};
-use crate::run::{RunError, Wall};
+use crate::run::{RunError, Wall, cause};
 use crate::signals;
 use crate::timeline::Timeline;
 
@@ -232,9 +232,9 @@ fn outcome(end: End, stop: Option<Stop>) -> Result<Outcome, RunError> {
         }),
         // What it had written may be lost: a status alone would hide that.
         (Ok(_), Some(Stop::Asked)) => failed("the guest did not power off in time".to_owned()),
-        (Ok(_), Some(stop)) => failed(format!("after the command had ended, {stop}")),
+        (Ok(_), Some(stop)) => failed(format!("after the command had ended, {}", cause(&stop))),
         (Err(reason), None | Some(Stop::PowerOff | Stop::Reboot | Stop::Asked)) => failed(reason),
-        (Err(_), Some(stop)) => failed(stop.to_string()),
+        (Err(_), Some(stop)) => failed(cause(&stop)),
     }
 }
 
