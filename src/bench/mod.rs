@@ -8,6 +8,8 @@
 //! - statistics: samples become medians, and ratios with their intervals
 //! - [`summary`]: what can be said of it all, for reports
 //!
+//! - [`vmms`]: other VMMs beside ours
+//!
 //! Only `behind` knows walls; order, statistics and reports are tested with a mock.
 
 pub mod explain;
@@ -15,4 +17,5 @@ pub mod record;
 pub mod sample;
 pub mod summary;
 pub mod target;
+pub mod vmms;
 pub mod workload;

@@ -137,6 +137,7 @@ impl Unit {
             Self::Nanoseconds => (value, &[(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")]),
             Self::NanosecondsPerByte => (1e9 / value.max(f64::MIN_POSITIVE), &BYTES_PER_SECOND),
             Self::Bytes => (value, &BYTES),
+            Self::Count => (value, &COUNTS),
         };
         let (size, name) = units
             .iter()
@@ -149,10 +150,12 @@ impl Unit {
             scaled if scaled >= 9.995 => 1,
             _ => 2,
         };
-        format!("{scaled:.decimals$} {name}")
+        format!("{scaled:.decimals$} {name}").trim_end().to_owned()
     }
 }
 
+/// In thousands where it is long.
+const COUNTS: [(f64, &str); 3] = [(1.0, ""), (1e3, "k"), (1e6, "M")];
 const BYTES: [(f64, &str); 4] = [
     (1.0, "B"),
     (1024.0, "KiB"),

@@ -43,6 +43,8 @@ pub enum Unit {
     NanosecondsPerByte,
     /// Bytes of memory.
     Bytes,
+    /// A number of things: threads, exits …
+    Count,
 }
 
 /// A choice of workloads.

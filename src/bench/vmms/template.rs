@@ -1,0 +1,191 @@
+//! A VMM as a line of words with places for what it boots: `--vmm NAME='CMD'`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::guest::Guest;
+
+/// The VMMs that need not be spelled out, and the lines for them. Ours is the first.
+pub const KNOWN: [(&str, &str); 3] = [
+    ("vmm", OURS),
+    ("qemu", QEMU_MICROVM),
+    ("firecracker", "firecracker --no-api --config-file {config}"),
+];
+
+const OURS: &str = "vmm --kernel {kernel} --rootfs {rootfs} --readonly --memory {memory}M \
+    --cmdline {words} [ --disk path={disk},cache=direct,format=raw ]";
+const QEMU_MICROVM: &str = "qemu-system-x86_64 \
+    -M microvm,x-option-roms=off,rtc=on,pic=off,pit=off,isa-serial=on -accel kvm -cpu host \
+    -nodefaults -no-user-config -nographic -no-reboot -serial stdio -m {memory} \
+    -kernel {kernel} -append {serial-words} \
+    -drive file={rootfs},format=raw,if=none,id=root,readonly=on -device virtio-blk-device,drive=root \
+    [ -drive file={disk},format=raw,if=none,id=disk,cache=none,aio=io_uring \
+    -device virtio-blk-device,drive=disk ]";
+
+/// How a VMM is told to boot a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// What it is called in tables.
+    pub name: String,
+    words: Vec<Word>,
+}
+
+/// A word of the line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Word {
+    text: String,
+    /// Whether it is left out where the guest has no second disk.
+    of_disk: bool,
+}
+
+/// Why a text names no VMM.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// It is no known one.
+    #[error("'{0}' is no VMM that is known ({known}): use NAME='CMD'", known = known_names())]
+    Unknown(String),
+    /// Its line is none.
+    #[error("the line of VMM '{0}' is empty, or has a quote or bracket too many")]
+    Line(String),
+    /// It has a place that nothing is put into.
+    #[error("the line of VMM '{0}' has {1}, which is none of {places}", places = PLACES.join(" "))]
+    Place(String, String),
+}
+
+const PLACES: [&str; 7] = [
+    "{kernel}",
+    "{rootfs}",
+    "{disk}",
+    "{memory}",
+    "{words}",
+    "{serial-words}",
+    "{config}",
+];
+
+fn known_names() -> String {
+    KNOWN.map(|(name, _)| name).join(", ")
+}
+
+impl std::str::FromStr for Template {
+    type Err = TemplateError;
+
+    /// `NAME` of a known VMM, or `NAME=CMD`.
+    fn from_str(text: &str) -> Result<Self, TemplateError> {
+        let (name, line) = match text.split_once('=') {
+            Some((name, line)) => (name, line),
+            None => KNOWN
+                .into_iter()
+                .find(|(name, _)| *name == text)
+                .ok_or_else(|| TemplateError::Unknown(text.to_owned()))?,
+        };
+        let words = words(line).filter(|words| !words.is_empty() && !name.is_empty());
+        let words = words.ok_or_else(|| TemplateError::Line(name.to_owned()))?;
+        match words.iter().find_map(|word| unknown_place(&word.text)) {
+            Some(place) => Err(TemplateError::Place(name.to_owned(), place)),
+            None => Ok(Self {
+                name: name.to_owned(),
+                words,
+            }),
+        }
+    }
+}
+
+/// The words of `line`; those between brackets are of the disk.
+fn words(line: &str) -> Option<Vec<Word>> {
+    let mut of_disk = false;
+    let mut words = Vec::new();
+    for text in shlex::split(line)? {
+        match (text.as_str(), of_disk) {
+            ("[", false) => of_disk = true,
+            ("]", true) => of_disk = false,
+            ("[" | "]", _) => return None,
+            _ => words.push(Word { text, of_disk }),
+        }
+    }
+    (!of_disk).then_some(words)
+}
+
+fn unknown_place(word: &str) -> Option<String> {
+    let begin = word.find('{')?;
+    let length = word.get(begin..)?.find('}')?;
+    let place = word.get(begin..=begin + length)?;
+    (!PLACES.contains(&place)).then(|| place.to_owned())
+}
+
+impl Template {
+    /// How it boots `guest`, with the console on standard output. Our own name stands for the
+    /// program that runs.
+    pub fn command(&self, guest: &Guest) -> Command {
+        let has_disk = guest.disk.is_some();
+        let words = self.words.iter().filter(|word| has_disk || !word.of_disk);
+        let mut words = words.map(|word| guest.fill_in(&word.text));
+        let program = words.next().unwrap_or_default();
+        let ours = std::env::current_exe().ok().filter(|_| program == "vmm");
+        let mut command = Command::new(ours.unwrap_or_else(|| PathBuf::from(program)));
+        command.args(words);
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guest() -> Guest {
+        Guest {
+            kernel: "k".into(),
+            rootfs: "r".into(),
+            disk: None,
+            memory_mib: 64,
+            words: "a b".to_owned(),
+            config: "c".into(),
+        }
+    }
+
+    fn arguments(template: &str, guest: &Guest) -> Vec<String> {
+        let command = template.parse::<Template>().unwrap().command(guest);
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn places_are_filled_in_and_stay_one_word() {
+        let words = arguments("x=mon -k {kernel} -m {memory}M '{words}'", &guest());
+        assert_eq!(
+            words,
+            ["mon", "-k", "k", "-m", "64M", "root=/dev/vda ro a b"]
+        );
+    }
+
+    #[test]
+    fn what_is_of_the_disk_is_there_with_a_disk_only() {
+        let without = arguments("x=mon [ -d {disk} ] -k {kernel}", &guest());
+        assert_eq!(without, ["mon", "-k", "k"]);
+        let with = Guest {
+            disk: Some("d".into()),
+            ..guest()
+        };
+        let with = arguments("x=mon [ -d {disk} ] -k {kernel}", &with);
+        assert_eq!(with, ["mon", "-d", "d", "-k", "k"]);
+    }
+
+    #[test]
+    fn every_known_vmm_has_a_line() {
+        for (name, _) in KNOWN {
+            assert_eq!(name.parse::<Template>().unwrap().name, name);
+        }
+    }
+
+    #[test]
+    fn what_names_no_vmm_is_refused() {
+        let error = |text: &str| text.parse::<Template>().unwrap_err();
+        assert_eq!(error("bochs"), TemplateError::Unknown("bochs".into()));
+        for line in ["x=", "=mon", "x=mon '", "x=mon [", "x=mon ]", "x=mon [ [ ]"] {
+            assert!(matches!(error(line), TemplateError::Line(_)), "{line}");
+        }
+        let place = TemplateError::Place("x".into(), "{kernle}".into());
+        assert_eq!(error("x=mon {kernle}"), place);
+    }
+}
