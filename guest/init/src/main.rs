@@ -14,7 +14,7 @@
 //! - [`reap`]: how processes ended
 //! - [`pty`]: a terminal of the command's own
 //! - [`foreground`]: one command on the streams that are here
-//! - [`outbox`], [`stream`], [`session`]: a command whose streams go over a port
+//! - [`stream`], [`session`]: a command whose streams go over a port
 //! - [`serve`]: all such commands
 //! - [`boot`]: the life of a virtual machine
 
@@ -22,7 +22,6 @@ mod boot;
 mod child;
 mod foreground;
 mod launch;
-mod outbox;
 mod pty;
 mod reap;
 mod serve;

@@ -9,12 +9,12 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use wire::{
-    CHANNEL_DIRECTORY, Channel, Decoder, Exited, Frame, Kind, Launch, Part, Stream, WindowSize,
+    CHANNEL_DIRECTORY, Channel, Decoder, Exited, Frame, Kind, Launch, Outbox, Part, Stream,
+    WindowSize,
 };
 
 use crate::boot::Cgroup;
 use crate::launch::LaunchError;
-use crate::outbox::Outbox;
 use crate::session::{self, Session};
 use crate::stream::Source;
 use crate::sys::{self, Signals};

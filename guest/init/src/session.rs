@@ -5,11 +5,10 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::PollFd;
 use rustix::process::Pid;
-use wire::{Exited, Kind, Launch, Part, Stream, WindowSize};
+use wire::{Exited, Kind, Launch, Outbox, Part, Stream, WindowSize};
 
 use crate::boot::Cgroup;
 use crate::launch::{self, LaunchError, Streams};
-use crate::outbox::Outbox;
 use crate::pty;
 use crate::stream::{Ending, Sink, Source};
 use crate::sys;

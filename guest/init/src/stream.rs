@@ -6,9 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{Shutdown, shutdown};
-use wire::{Credit, Kind, MAX_DATA, Stream, WINDOW};
-
-use crate::outbox::Outbox;
+use wire::{Credit, Intake, Kind, MAX_DATA, Outbox, Overrun, Stream};
 
 /// What a command may leave in its pipes or its terminal when it ends: no pipe of an
 /// unprivileged user is larger. Whoever keeps writing after that is not the command.
@@ -114,34 +112,20 @@ const END_OF_TRANSMISSION: &[u8] = &[4];
 
 /// Bytes from the host to a file.
 pub struct Sink {
-    stream: Stream,
+    intake: Intake,
     file: Option<File>,
     ending: Ending,
-    /// What has come and the file has not taken: at most a window.
-    pending: Vec<u8>,
     ended: bool,
-    /// How much the host may still send.
-    credit: Credit,
-    /// What the file has taken, and the host does not know.
-    taken: usize,
 }
-
-/// The host sends more than was agreed.
-#[derive(Debug, thiserror::Error)]
-#[error("the host sends more than the window of {0}")]
-pub struct Overrun(Stream);
 
 impl Sink {
     /// Writes what comes for `stream` to `file`, which does not block.
     pub fn new(stream: Stream, file: OwnedFd, ending: Ending) -> Self {
         Self {
-            stream,
+            intake: Intake::new(stream),
             file: Some(file.into()),
             ending,
-            pending: Vec::new(),
             ended: false,
-            credit: Credit::default(),
-            taken: 0,
         }
     }
 
@@ -150,11 +134,7 @@ impl Sink {
     /// # Errors
     /// There are more than it has credit for.
     pub fn take(&mut self, bytes: &[u8]) -> Result<(), Overrun> {
-        if !self.credit.spend(bytes.len()) {
-            return Err(Overrun(self.stream));
-        }
-        self.pending.extend_from_slice(bytes);
-        Ok(())
+        self.intake.take(bytes)
     }
 
     /// There is no more to come.
@@ -169,19 +149,16 @@ impl Sink {
 
     /// Moves what has come, as far as the file takes it.
     pub fn pump(&mut self, outbox: &mut Outbox) {
-        while let (Some(file), false) = (&mut self.file, self.pending.is_empty()) {
-            match file.write(&self.pending) {
-                Ok(count) => {
-                    self.pending.drain(..count);
-                    self.taken += count;
-                }
+        while let (Some(file), false) = (&mut self.file, self.intake.is_empty()) {
+            match file.write(self.intake.pending()) {
+                Ok(count) => self.intake.passed(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => self.refuse(outbox),
             }
         }
-        self.give_credit(outbox);
-        if self.ended && self.pending.is_empty() {
+        self.intake.give_credit(outbox);
+        if self.ended && self.intake.is_empty() {
             self.finish();
         }
     }
@@ -189,20 +166,10 @@ impl Sink {
     /// Nobody reads any more: the host need not send, either.
     fn refuse(&mut self, outbox: &mut Outbox) {
         self.file = None;
-        self.pending.clear();
+        self.intake.discard();
         if !self.ended {
-            outbox.say(self.stream, Kind::End, &[]);
+            outbox.say(self.intake.stream(), Kind::End, &[]);
         }
-    }
-
-    /// Not for every few bytes: a message costs as much as thousands of them.
-    fn give_credit(&mut self, outbox: &mut Outbox) {
-        if self.taken == 0 || (self.taken < WINDOW / 4 && !self.pending.is_empty()) {
-            return;
-        }
-        let bytes = u32::try_from(self.taken).unwrap_or(u32::MAX);
-        outbox.say(self.stream, Kind::Credit, &bytes.to_le_bytes());
-        self.credit.add(std::mem::take(&mut self.taken));
     }
 
     fn finish(&mut self) {
@@ -223,7 +190,7 @@ impl Sink {
     /// What to wait for: room, or that nobody reads any more.
     pub fn interest(&self) -> Option<PollFd<'_>> {
         let file = self.file.as_ref()?;
-        (!self.pending.is_empty()).then(|| PollFd::from_borrowed_fd(file.as_fd(), PollFlags::OUT))
+        (!self.intake.is_empty()).then(|| PollFd::from_borrowed_fd(file.as_fd(), PollFlags::OUT))
     }
 }
 
@@ -231,16 +198,13 @@ impl Sink {
 mod tests {
     use super::*;
     use std::io::pipe;
-    use wire::{Decoder, Part};
+    use wire::{Decoder, Part, WINDOW};
 
     const STREAM: Stream = Stream::new(0, Part::Input);
 
     fn said(outbox: &mut Outbox) -> Vec<(Kind, Vec<u8>)> {
-        let mut file = tempfile::tempfile().unwrap();
-        outbox.flush(&mut file).unwrap();
         let mut bytes = Vec::new();
-        std::io::Seek::rewind(&mut file).unwrap();
-        file.read_to_end(&mut bytes).unwrap();
+        outbox.flush(&mut bytes).unwrap();
         let mut decoder = Decoder::default();
         decoder.push(&bytes);
         let mut frames = Vec::new();

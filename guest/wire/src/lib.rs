@@ -3,7 +3,8 @@
 //! - [`Launch`]: a command, the same behind every wall
 //! - [`Setup`]: what a guest makes of itself before its first command
 //! - [`Frame`], [`Decoder`]: all that goes over the one port between a guest and its host
-//! - [`Credit`]: how much of a stream may be under way
+//! - [`Credit`], [`Intake`]: how much of a stream may be under way, and what of it has come
+//! - [`Outbox`]: what waits to be said
 //! - [`Fact`]: what a probe has found out about the place where it stands
 //! - [`Order`], [`Answer`]: a measurement that a probe is asked for, and what it measured
 //!
@@ -19,7 +20,9 @@ mod credit;
 mod decoder;
 mod fact;
 mod frame;
+mod intake;
 mod launch;
+mod outbox;
 mod setup;
 mod stream;
 mod trial;
@@ -28,7 +31,9 @@ pub use credit::{Credit, WINDOW};
 pub use decoder::Decoder;
 pub use fact::{Canaries, Fact, HostFile, HostProcess, Value};
 pub use frame::{Exited, Frame, FrameError, HEADER_SIZE, Kind, MAX_DATA, MAX_PAYLOAD, Ready};
+pub use intake::{Intake, Overrun};
 pub use launch::{Launch, WindowSize};
+pub use outbox::Outbox;
 pub use setup::{CHANNEL_DIRECTORY, Channel, Limits, Setup, Share, Volume};
 pub use stream::{Part, Stream};
 pub use trial::{Answer, Measured, Order, Used};

@@ -8,10 +8,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Receiver;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use wire::{Decoder, Frame, Kind, Launch, Part, Ready, Stream, WindowSize};
+use wire::{Decoder, Frame, Kind, Launch, Outbox, Part, Ready, Stream, WindowSize};
 
 use super::line::Teller;
-use super::outbox::Outbox;
 use super::session::Session;
 use crate::run::running::Streams;
 

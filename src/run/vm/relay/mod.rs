@@ -2,14 +2,12 @@
 //!
 //! - [`exchange`]: the thread
 //! - [`session`]: one command, its streams and its credit
-//! - [`outbox`]: what waits to be said
 //! - [`line`]: where the end of a command is told
 //!
 //! It knows no machine: the port is a socket, whoever is at its other end.
 
 mod exchange;
 mod line;
-mod outbox;
 mod session;
 
 use std::io;

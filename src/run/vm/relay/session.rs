@@ -2,16 +2,10 @@
 
 use devices::host_io::{HostInput, HostOutput};
 use rustix::event::{PollFd, PollFlags};
-use wire::{Credit, Exited, Frame, Kind, MAX_DATA, Part, Stream, WINDOW};
+use wire::{Credit, Exited, Frame, Intake, Kind, MAX_DATA, Outbox, Overrun, Part, Stream};
 
 use super::line::Teller;
-use super::outbox::Outbox;
 use crate::run::running::Streams;
-
-/// The guest sends more than was agreed.
-#[derive(Debug, thiserror::Error)]
-#[error("the guest sends more than the window of {0}")]
-pub struct Overrun(Stream);
 
 /// A session at work.
 pub struct Session {
@@ -153,33 +147,22 @@ impl Feed {
 
 /// Bytes from the guest.
 struct Tap {
-    stream: Stream,
+    intake: Intake,
     output: Option<HostOutput>,
-    /// What has come and the file has not taken: at most a window.
-    pending: Vec<u8>,
-    /// How much the guest may still send.
-    credit: Credit,
-    /// What the file has taken, and the guest does not know.
-    taken: usize,
 }
 
 impl Tap {
     fn new(stream: Stream, output: HostOutput) -> Self {
         Self {
-            stream,
+            intake: Intake::new(stream),
             output: Some(output),
-            pending: Vec::new(),
-            credit: Credit::default(),
-            taken: 0,
         }
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Overrun> {
-        if !self.credit.spend(bytes.len()) {
-            return Err(Overrun(self.stream));
-        }
-        if self.output.is_some() {
-            self.pending.extend_from_slice(bytes);
+        self.intake.take(bytes)?;
+        if self.output.is_none() {
+            self.intake.discard();
         }
         Ok(())
     }
@@ -188,41 +171,28 @@ impl Tap {
         let Some(output) = &mut self.output else {
             return;
         };
-        if self.pending.is_empty() {
+        if self.intake.is_empty() {
             return;
         }
-        match output.try_write(&self.pending) {
-            Ok(count) => {
-                self.pending.drain(..count);
-                self.taken += count;
-            }
+        match output.try_write(self.intake.pending()) {
+            Ok(count) => self.intake.passed(count),
             Err(error) => {
-                log::debug!("{} is not read any more: {error}", self.stream);
+                log::debug!("{} is not read any more: {error}", self.intake.stream());
                 // Whoever writes in the guest learns it as on a pipe: by SIGPIPE.
-                outbox.say(self.stream, Kind::End, &[]);
+                outbox.say(self.intake.stream(), Kind::End, &[]);
                 self.output = None;
-                self.pending.clear();
+                self.intake.discard();
             }
         }
-        self.give_credit(outbox);
-    }
-
-    /// Not for every few bytes: a message costs as much as thousands of them.
-    fn give_credit(&mut self, outbox: &mut Outbox) {
-        if self.taken == 0 || (self.taken < WINDOW / 4 && !self.pending.is_empty()) {
-            return;
-        }
-        let bytes = u32::try_from(self.taken).unwrap_or(u32::MAX);
-        outbox.say(self.stream, Kind::Credit, &bytes.to_le_bytes());
-        self.credit.add(std::mem::take(&mut self.taken));
+        self.intake.give_credit(outbox);
     }
 
     fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+        self.intake.is_empty()
     }
 
     fn interest(&self) -> Option<PollFd<'_>> {
         let output = self.output.as_ref()?;
-        (!self.pending.is_empty()).then(|| PollFd::new(output, PollFlags::OUT))
+        (!self.is_empty()).then(|| PollFd::new(output, PollFlags::OUT))
     }
 }
