@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Failure, dry_run, statistics};
 use crate::cli::Boot;
 use crate::config::{ConsoleTarget, MachineConfig, OnReboot, SerialTarget};
-use crate::hypervisor::KICK_SIGNAL;
+use crate::hypervisor::kick_signal;
 use crate::machine::{Ended, Machine, Plan, Stop};
 use crate::output::say;
 use crate::run::cause;
@@ -33,7 +33,7 @@ pub(super) fn run(options: Boot) -> Result<ExitCode, Failure> {
         return dry_run::run(&config, &plan, options.json);
     }
     let timeline_file = config.timeline.as_deref().map(create).transpose()?;
-    signals::block(&[KICK_SIGNAL]);
+    signals::block(&[kick_signal()]);
     timeline.mark("vmm: arguments");
     let terminal = raw_terminal(&config)?;
     let ended = boot_until_end(&config, &plan, &timeline);

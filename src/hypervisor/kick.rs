@@ -8,7 +8,11 @@ use std::time::Duration;
 use crate::signals;
 
 /// The kick: blocked wherever it could be delivered, and let through only in `KVM_RUN`.
-pub const KICK_SIGNAL: i32 = libc::SIGUSR1;
+///
+/// A real-time signal: the named ones are the user's, for the command behind the wall.
+pub fn kick_signal() -> i32 {
+    libc::SIGRTMIN()
+}
 
 /// A kick of this thread at a time to come; dropped, it comes no more.
 pub struct Alarm {
@@ -23,7 +27,7 @@ impl Alarm {
     /// The host has no timer left.
     pub fn after(delay: Duration) -> io::Result<Self> {
         let alarm = Self {
-            kick: signals::block(&[KICK_SIGNAL]),
+            kick: signals::block(&[kick_signal()]),
             timer: create_timer()?,
         };
         alarm.set(delay)?;
@@ -53,7 +57,7 @@ fn create_timer() -> io::Result<libc::timer_t> {
     // SAFETY: all-zero integers and a null pointer are a valid value of this structure.
     let mut event: libc::sigevent = unsafe { zeroed() };
     event.sigev_notify = libc::SIGEV_THREAD_ID;
-    event.sigev_signo = KICK_SIGNAL;
+    event.sigev_signo = kick_signal();
     // Not `libc::gettid`: the standard library names it weakly, so that in a static binary
     // the linker takes it for missing and leaves null in its place.
     event.sigev_notify_thread_id = rustix::thread::gettid().as_raw_nonzero().get();
@@ -65,18 +69,23 @@ fn create_timer() -> io::Result<libc::timer_t> {
     Ok(unsafe { timer.assume_init() })
 }
 
-/// Forgets a kick that has come: it is still pending, since only `KVM_RUN` let it through.
+/// Forgets the kicks that have come: they are still pending, since only `KVM_RUN` let them through.
 ///
 /// Blocks kicks in this thread, as every vCPU thread does.
 pub(super) fn forget() {
-    forget_pending(&signals::block(&[KICK_SIGNAL]));
+    forget_pending(&signals::block(&[kick_signal()]));
 }
 
 /// The next guest of this thread must not be stopped by a kick of the one before.
 fn forget_pending(kick: &libc::sigset_t) {
+    // signal(7): real-time signals queue up, each is taken by itself.
+    while take_pending(kick) {}
+}
+
+fn take_pending(kick: &libc::sigset_t) -> bool {
     let at_once = timespec(Duration::ZERO);
     // SAFETY: the set and the time live as long as the call; what was pending is not asked for.
-    unsafe { libc::sigtimedwait(kick, null_mut(), &raw const at_once) };
+    unsafe { libc::sigtimedwait(kick, null_mut(), &raw const at_once) > 0 }
 }
 
 fn timespec(time: Duration) -> libc::timespec {
@@ -99,7 +108,7 @@ mod tests {
     use std::time::Instant;
 
     fn wait_for_kick(limit: Duration) -> i32 {
-        let (kick, limit) = (signals::block(&[KICK_SIGNAL]), timespec(limit));
+        let (kick, limit) = (signals::block(&[kick_signal()]), timespec(limit));
         // SAFETY: the set and the time are this function's; what was pending is not asked for.
         unsafe { libc::sigtimedwait(&raw const kick, null_mut(), &raw const limit) }
     }
@@ -107,7 +116,7 @@ mod tests {
     #[test]
     fn an_alarm_kicks_its_own_thread() {
         let _alarm = Alarm::after(Duration::from_millis(1)).unwrap();
-        assert_eq!(wait_for_kick(Duration::from_secs(10)), KICK_SIGNAL);
+        assert_eq!(wait_for_kick(Duration::from_secs(10)), kick_signal());
     }
 
     fn is_pending() -> bool {
@@ -115,7 +124,7 @@ mod tests {
         // SAFETY: `pending` is a signal set of this function's, which the call overwrites.
         unsafe { libc::sigpending(&raw mut pending) };
         // SAFETY: the set is initialized, and the signal's number is valid.
-        unsafe { libc::sigismember(&raw const pending, KICK_SIGNAL) == 1 }
+        unsafe { libc::sigismember(&raw const pending, kick_signal()) == 1 }
     }
 
     #[test]
@@ -127,5 +136,25 @@ mod tests {
         }
         drop(alarm);
         assert!(!is_pending());
+    }
+
+    #[test]
+    fn kicks_that_have_queued_up_are_all_forgotten() {
+        signals::block(&[kick_signal()]);
+        for _ in 0..3 {
+            // SAFETY: the signal goes to this thread, which has blocked it.
+            unsafe { libc::raise(kick_signal()) };
+        }
+        forget();
+        assert!(!is_pending());
+    }
+
+    #[test]
+    fn a_signal_for_the_command_is_not_taken_for_a_kick() {
+        let mut passed_on = signals::SignalFd::new(&[libc::SIGUSR1]).unwrap();
+        // SAFETY: the signal goes to this thread, which has blocked it.
+        unsafe { libc::raise(libc::SIGUSR1) };
+        forget();
+        assert_eq!(passed_on.take(), Some(libc::SIGUSR1));
     }
 }

@@ -10,7 +10,7 @@ mod vcpu;
 mod vm;
 
 pub use exit::{Exit, InternalError};
-pub use kick::{Alarm, KICK_SIGNAL};
+pub use kick::{Alarm, kick_signal};
 pub use kvm::{Kvm, OpenError};
 pub use stats::{Statistic, StatisticsFile};
 pub use vcpu::Vcpu;

@@ -10,7 +10,7 @@ use kvm_ioctls::{VcpuExit, VcpuFd};
 use vmm_sys_util::ioctl::ioctl_with_ref;
 use vmm_sys_util::ioctl_iow_nr;
 
-use super::{Exit, InternalError, KICK_SIGNAL, KvmError, StatisticsFile, kick};
+use super::{Exit, InternalError, KvmError, StatisticsFile, kick, kick_signal};
 
 /// `struct kvm_signal_mask` with the kernel's 64-bit signal set behind it.
 #[repr(C)]
@@ -44,7 +44,7 @@ impl Vcpu {
     /// The thread itself blocks the kick, so one that comes between a look at a flag and
     /// `KVM_RUN` stays pending and ends the run at once: no kick is ever lost.
     fn accept_kicks_only_in_guest(&self) -> Result<(), KvmError> {
-        let kick = u64::from(KICK_SIGNAL.unsigned_abs()) - 1;
+        let kick = u64::from(kick_signal().unsigned_abs()) - 1;
         let mask = SignalMask {
             len: 8,
             set: (!(1u64 << kick)).to_ne_bytes(),

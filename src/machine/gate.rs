@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::hypervisor::KICK_SIGNAL;
+use crate::hypervisor::kick_signal;
 
 /// Open at first.
 #[derive(Default)]
@@ -44,7 +44,7 @@ impl Gate {
         self.closed.store(true, Ordering::SeqCst);
         for thread in &state.threads {
             // SAFETY: a thread leaves the list, which is locked, before it ends.
-            unsafe { libc::pthread_kill(*thread, KICK_SIGNAL) };
+            unsafe { libc::pthread_kill(*thread, kick_signal()) };
         }
         let is_moving = |state: &mut State| state.closed && state.waiting < state.threads.len();
         let all_wait = self.changed.wait_while(state, is_moving);
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn nobody_passes_a_closed_gate() {
-        signals::block(&[KICK_SIGNAL]);
+        signals::block(&[kick_signal()]);
         let (gate, passed, end) = (Gate::default(), AtomicU64::new(0), AtomicBool::new(false));
         thread::scope(|scope| {
             for _ in 0..2 {

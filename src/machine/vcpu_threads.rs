@@ -11,7 +11,7 @@ use super::exit_handler::{self, Buses, Fault, Next};
 use super::gate::{Entry, Gate};
 use super::ledger::{Cause, Ledger, SharedLedger};
 use super::stop::{Crash, Stop, StopCell};
-use crate::hypervisor::{KICK_SIGNAL, KvmError, Vcpu};
+use crate::hypervisor::{KvmError, Vcpu, kick_signal};
 use crate::memory::Memory;
 
 /// What every vCPU thread shares with the others and with the event loop.
@@ -84,7 +84,7 @@ fn kick(thread: &JoinHandle<Vcpu>) {
         return;
     }
     // SAFETY: the handle has not been joined, so the thread's ID is still its own.
-    unsafe { libc::pthread_kill(thread.as_pthread_t(), KICK_SIGNAL) };
+    unsafe { libc::pthread_kill(thread.as_pthread_t(), kick_signal()) };
 }
 
 fn run(mut vcpu: Vcpu, shared: &Shared) -> Vcpu {

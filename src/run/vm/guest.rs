@@ -12,7 +12,7 @@ use wire::{Launch, WindowSize};
 
 use super::relay::{self, End, Orders, Remote};
 use super::spec::{self, Failure, Spec};
-use crate::hypervisor::KICK_SIGNAL;
+use crate::hypervisor::kick_signal;
 use crate::machine::{Handle, Machine, Plan, Stop};
 use crate::root::Keep;
 use crate::run::outcome::Outcome;
@@ -61,7 +61,7 @@ impl Guest {
         timeline: &Arc<Timeline>,
         open: impl FnOnce(&Orders) -> io::Result<Remote>,
     ) -> Result<Self, Failure> {
-        signals::block(&[KICK_SIGNAL]);
+        signals::block(&[kick_signal()]);
         let (ours, theirs) = spec::port_pair()?;
         let (config, initrd) = spec.machine(theirs)?;
         let plan = Plan::of(&config)?;
