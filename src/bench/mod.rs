@@ -5,7 +5,7 @@
 //! - rounds: in which order, and for how long
 //! - [`sample`]: what one run has given; [`record`]: all of it, on disk at once
 //! - environment: where it was measured
-//! - statistics: samples become medians, and ratios with their intervals
+//! - [`statistics`]: samples become medians, and ratios with their intervals
 //! - [`summary`]: what can be said of it all, for reports
 //!
 //! - [`vmms`]: other VMMs beside ours
@@ -15,6 +15,7 @@
 pub mod explain;
 pub mod record;
 pub mod sample;
+pub mod statistics;
 pub mod summary;
 pub mod target;
 pub mod vmms;

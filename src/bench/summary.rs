@@ -94,7 +94,7 @@ pub enum Verdict {
     Dearer,
     /// It costs less.
     Cheaper,
-    /// Its interval includes 1, or lies inside of what the control shows to be noise.
+    /// Its interval includes 1, or it lies inside of what the control shows to be noise.
     NoDifference,
     /// Too few rounds to say anything.
     TooFew,
