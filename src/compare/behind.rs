@@ -24,7 +24,7 @@ const PROBE_TIME: &str = "180";
 /// The most that is read of what a command printed.
 const MAX_OUTPUT: u64 = 16 << 20;
 /// For a wall without volumes: the probe comes through standard input.
-const FROM_INPUT: &str = "cat >/tmp/probe && chmod 755 /tmp/probe && exec /tmp/probe \"$1\"";
+const FROM_INPUT: &str = "cat >/tmp/probe && chmod 755 /tmp/probe && exec /tmp/probe \"$@\"";
 
 /// What a command printed, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,7 +76,9 @@ impl<'a> Behind<'a> {
     /// It cannot be started.
     pub fn host(&mut self) -> Result<Printed, CompareError> {
         let mut probe = Command::new(self.workplace.probe());
-        probe.arg(self.workplace.canaries()).stdin(Stdio::null());
+        probe
+            .args(["facts", &self.workplace.canaries()])
+            .stdin(Stdio::null());
         self.finish(probe)
     }
 
@@ -101,7 +103,7 @@ impl<'a> Behind<'a> {
                 run.args(["--", "-c", FROM_INPUT, "probe"]);
             }
         }
-        run.arg(self.workplace.canaries());
+        run.args(["facts", &self.workplace.canaries()]);
         self.outcome(run)
     }
 

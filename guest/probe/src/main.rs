@@ -1,27 +1,32 @@
-//! Tells what a process sees and can reach where it is started: a list of facts, as JSON.
+//! What stands behind a wall for us: it looks around, and it works while we look at the clock.
 //!
-//! `probe CANARIES`, where CANARIES is the JSON of what to look for of the host. It changes
-//! nothing, and needs nothing of the root that it stands in but `/proc`.
+//! - `probe facts CANARIES`: what is seen and can be reached here; CANARIES is JSON
+//! - `probe list`: the names of the workloads
+//! - `probe serve [--directory DIR]`: does each workload that a line of standard input orders,
+//!   and answers with a line; files are made below DIR (`/var/tmp`) and gone in the end
+//! - `probe mark`: a byte as soon as it runs, and another as late as it can
+//! - `probe nothing`: ends
 //!
-//! - [`found`]: what was found, and what makes it the same thing as elsewhere
-//! - [`kernel`], [`process`], [`machine`]: what is seen
-//! - [`reach`]: what of the host can be reached
+//! In layer order:
+//!
+//! - [`facts`]: what is seen
+//! - [`work`]: the workloads
+//! - [`serve`]: orders and answers
+//! - [`mark`]: two bytes
 
-mod found;
-mod kernel;
-mod machine;
-mod process;
-mod reach;
+mod facts;
+mod mark;
+mod serve;
+mod work;
 
 use std::io;
 use std::process::ExitCode;
 
-use wire::{Canaries, Fact};
-
-use found::{Found, fact};
-
 fn main() -> ExitCode {
-    match tell() {
+    if mark::is_asked_for() {
+        return mark::run();
+    }
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("probe: {error}");
@@ -30,54 +35,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn tell() -> io::Result<()> {
+const USAGE: &str = "usage: probe facts CANARIES | list | serve [--directory DIR] | mark | nothing";
+
+fn run() -> io::Result<()> {
     let words: Vec<String> = std::env::args().collect();
-    let [_, canaries] = words.as_slice() else {
-        return Err(io::Error::other("usage: probe CANARIES"));
-    };
-    let facts = all(&serde_json::from_str(canaries)?);
-    Ok(serde_json::to_writer(io::stdout(), &facts)?)
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [_, "facts", canaries] => facts::tell(canaries),
+        [_, "list"] => list(),
+        [_, "serve"] => serve::run("/var/tmp"),
+        [_, "serve", "--directory", directory] => serve::run(directory),
+        [_, "nothing"] => Ok(()),
+        _ => Err(io::Error::other(USAGE)),
+    }
 }
 
-/// How a fact is found.
-type Find = fn() -> io::Result<Found>;
-
-/// What is seen, in the order in which it is told.
-const SEEN: [(&str, Find); 23] = [
-    ("kernel", kernel::release),
-    ("kernel build", kernel::build),
-    ("boot id", kernel::boot_id),
-    ("loaded modules", kernel::modules),
-    ("kernel messages", kernel::messages),
-    ("clock source", kernel::clock_source),
-    ("CPUs", machine::cpus),
-    ("CPU flags", machine::cpu_flags),
-    ("memory", machine::memory),
-    ("device nodes", machine::device_nodes),
-    ("interfaces", machine::interfaces),
-    ("host name", kernel::host_name),
-    ("root", machine::root),
-    ("mounts", machine::mounts),
-    ("PID", process::pid),
-    ("other processes", process::others),
-    ("user", process::user),
-    ("uid map", process::uid_map),
-    ("capabilities", process::effective),
-    ("bounding set", process::bounding),
-    ("seccomp", process::seccomp),
-    ("no_new_privs", process::no_new_privs),
-    ("cgroup", process::cgroup),
-];
-
-fn all(canaries: &Canaries) -> Vec<Fact> {
-    let mut facts: Vec<Fact> = SEEN.iter().map(|(name, find)| fact(name, find())).collect();
-    for kind in found::NAMESPACES {
-        facts.push(fact(&format!("namespace {kind}"), process::namespace(kind)));
-    }
-    facts.push(fact("canary process", reach::process(&canaries.process)));
-    for file in &canaries.files {
-        let reached = reach::file(&file.path, canaries);
-        facts.push(fact(&format!("canary {}", file.name), Ok(reached)));
-    }
-    facts
+fn list() -> io::Result<()> {
+    let names: Vec<&str> = work::ALL.iter().map(|work| work.name).collect();
+    Ok(serde_json::to_writer(io::stdout(), &names)?)
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use rustix::process::{getgid, getpid, getppid, getuid};
 use rustix::thread::CapabilitySet;
 
-use crate::found::Found;
+use super::found::Found;
 
 pub fn pid() -> io::Result<Found> {
     let parent = getppid().map_or(0, |pid| pid.as_raw_nonzero().get());

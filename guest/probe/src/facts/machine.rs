@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-use crate::found::Found;
+use super::found::Found;
 
 pub fn cpus() -> io::Result<Found> {
     let info = fs::read_to_string("/proc/cpuinfo")?;

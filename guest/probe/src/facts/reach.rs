@@ -5,7 +5,7 @@ use std::io;
 
 use wire::{Canaries, HostProcess};
 
-use crate::found::Found;
+use super::found::Found;
 
 /// The file of the host at `path`, by every way that leads there.
 pub fn file(

@@ -5,7 +5,7 @@ use std::io;
 
 use rustix::system::uname;
 
-use crate::found::Found;
+use super::found::Found;
 
 pub fn release() -> io::Result<Found> {
     Ok(Found::text(uname().release().to_string_lossy()))
