@@ -19,3 +19,22 @@ pub fn print(text: impl Display) -> io::Result<()> {
 pub fn say(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
+
+/// `text` without anything that a terminal would obey.
+pub fn plain(text: &str) -> String {
+    let shown = |c: char| match c.is_control() && c != '\t' {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_moves_no_cursor() {
+        assert_eq!(plain("a\x1b[2Jb"), "a\\u{1b}[2Jb");
+    }
+}

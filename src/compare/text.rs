@@ -8,6 +8,7 @@ use wire::Value;
 
 use super::facts::{Cell, Comparison, Whose};
 use super::lines::{Line, Lines};
+use crate::output::plain;
 
 /// What it says where something is one and the same thing on the host.
 pub const SHARED: &str = "host's";
@@ -138,15 +139,6 @@ fn stream(text: &mut String, name: &str, lines: &[Line<'_>]) {
     }
 }
 
-/// `text` without anything that a terminal would obey.
-fn plain(text: &str) -> String {
-    let shown = |c: char| match c.is_control() && c != '\t' {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    text.chars().map(shown).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,10 +170,5 @@ mod tests {
             behind(&cell(Whose::Hosts), &Value::Text("9".into())),
             "host's"
         );
-    }
-
-    #[test]
-    fn a_guest_moves_no_cursor() {
-        assert_eq!(plain("a\x1b[2Jb"), "a\\u{1b}[2Jb");
     }
 }
