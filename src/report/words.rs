@@ -1,0 +1,237 @@
+//! The words that all reports share: what a cell says, in which order rows come, what is explained
+//! below. It knows no layout.
+
+use crate::bench::record::Fact;
+use crate::bench::summary::{Cell, Ratio, Row, Summary, Verdict};
+use crate::bench::workload::Unit;
+
+/// What every reader of ratios has to know.
+pub(super) const LEGEND: &str = "the cost beside the first column: time or memory, more is worse \
+    (of a throughput too). In brackets: where it lies in 95 of 100 repetitions. \
+    no difference: none was measured, for the interval includes 1 or lies inside the noise. \
+    noise: by how much two targets differ that are the same.";
+
+/// How a ratio is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// It costs more.
+    Dearer,
+    /// It costs less.
+    Cheaper,
+    /// It says nothing about the wall.
+    Mute,
+    /// Nothing was measured.
+    Failed,
+}
+
+/// A ratio in words, or why there is none; empty for what the others are compared with.
+pub(super) fn verdict(cell: &Cell) -> (String, Tone) {
+    match (&cell.ratio, &cell.failures) {
+        _ if cell.spread.is_none() => nothing(cell),
+        (Some(ratio), _) => of_ratio(ratio),
+        (None, _) => (String::new(), Tone::Mute),
+    }
+}
+
+/// Why a cell has no figure.
+fn nothing(cell: &Cell) -> (String, Tone) {
+    match cell.failures {
+        Some(_) => ("failed".to_owned(), Tone::Failed),
+        None => ("not run".to_owned(), Tone::Mute),
+    }
+}
+
+fn of_ratio(ratio: &Ratio) -> (String, Tone) {
+    let tone = match ratio.verdict {
+        Verdict::Dearer => Tone::Dearer,
+        Verdict::Cheaper => Tone::Cheaper,
+        Verdict::NoDifference => return ("no difference".to_owned(), Tone::Mute),
+        Verdict::TooFew => return ("too few rounds".to_owned(), Tone::Mute),
+    };
+    let interval = ratio.interval.map(interval);
+    let interval = interval.map_or_else(String::new, |interval| format!(" ({interval})"));
+    (format!("×{}{interval}", factor(ratio.value)), tone)
+}
+
+/// The ends of an interval.
+pub(super) fn interval((low, high): (f64, f64)) -> String {
+    format!("{}–{}", factor(low), factor(high))
+}
+
+/// A factor with three digits.
+pub(super) fn factor(value: f64) -> String {
+    let decimals = match value {
+        value if value >= 99.95 => 0,
+        value if value >= 9.995 => 1,
+        value if value >= 0.0995 => 2,
+        _ => 3,
+    };
+    format!("{value:.decimals$}")
+}
+
+/// By how much equal targets differ.
+pub(super) fn noise(row: &Row) -> String {
+    match row.noise {
+        None => "unknown".to_owned(),
+        Some(noise) if noise < 2.0 => format!("±{:.1} %", (noise - 1.0) * 100.0),
+        Some(noise) => format!("up to ×{}", factor(noise)),
+    }
+}
+
+/// The median with its unit; empty where there is none.
+pub(super) fn median(row: &Row, cell: &Cell) -> String {
+    let median = cell.spread.map(|spread| row.unit.show(spread.median));
+    median.unwrap_or_default()
+}
+
+/// The median of the distances from the median, as a part of it: of a rate it would be none.
+pub(super) fn deviation(cell: &Cell) -> String {
+    let part = cell.spread.map(|spread| spread.mad / spread.median * 100.0);
+    part.filter(|part| part.is_finite())
+        .map(|part| format!("{part:.1} %"))
+        .unwrap_or_default()
+}
+
+/// Processor time of the host.
+pub(super) fn processor(cell: &Cell) -> String {
+    let shown = cell.cpu_ns.map(|time| Unit::Nanoseconds.show(time));
+    shown.unwrap_or_default()
+}
+
+/// How many figures there are.
+pub(super) fn count(cell: &Cell) -> String {
+    let count = cell.spread.map(|spread| spread.count.to_string());
+    count.unwrap_or_default()
+}
+
+/// What a row is called: the workload, and the measure where it is not simply its time.
+pub(super) fn label(row: &Row) -> String {
+    match row.measure.as_str() {
+        "time" => row.workload.clone(),
+        measure => format!("{}: {measure}", row.workload),
+    }
+}
+
+/// Workloads of a family have the first word of their names in common.
+pub(super) fn family(row: &Row) -> &str {
+    row.workload.split('-').next().unwrap_or_default()
+}
+
+/// Whether the figure is of the slowest only: `p95`, `p99` …
+pub(super) fn is_tail(row: &Row) -> bool {
+    let percentile = row.measure.strip_prefix('p').map(str::parse::<f64>);
+    matches!(percentile, Some(Ok(percentile)) if percentile > 50.0)
+}
+
+/// Whether `target` is another one over again.
+pub(super) fn is_control(summary: &Summary, target: &str) -> bool {
+    let mut notes = summary.begin.targets.iter();
+    notes.any(|note| note.name == target && note.control_of.is_some())
+}
+
+/// Each cell that has failures, in words.
+pub(super) fn failures(summary: &Summary) -> Vec<String> {
+    let cells = summary.rows.iter().flat_map(|row| {
+        let named = summary.targets.iter().zip(&row.cells);
+        named.map(move |(target, cell)| (row.workload.as_str(), target, cell))
+    });
+    let told = cells.filter_map(|(workload, target, cell)| {
+        let (count, reason) = cell.failures.as_ref()?;
+        let runs = match count {
+            1 => "1 run".to_owned(),
+            count => format!("{count} runs"),
+        };
+        Some(format!(
+            "{workload} behind {target}: {runs} failed: {reason}"
+        ))
+    });
+    let mut told: Vec<String> = told.collect();
+    told.dedup();
+    told
+}
+
+/// Each target without a column, and why.
+pub(super) fn missing(summary: &Summary) -> Vec<String> {
+    let missing = summary.missing.iter();
+    missing
+        .map(|missing| format!("{}: not to be had here: {}", missing.target, missing.reason))
+        .collect()
+}
+
+/// What accounts for the costs, a line for each.
+pub(super) fn explanations(summary: &Summary) -> Vec<String> {
+    let all = summary.explanations.iter();
+    all.map(|one| format!("{} behind {}: {}", one.workload, one.target, one.sentence))
+        .collect()
+}
+
+/// How it came to its end.
+pub(super) fn ending(summary: &Summary) -> String {
+    match &summary.end {
+        None => "it has not come to its end: this is what there is".to_owned(),
+        Some(end) => format!("{}, after {} s", end.reason, end.seconds),
+    }
+}
+
+/// `facts` in a line.
+pub(super) fn facts<'a>(facts: impl Iterator<Item = &'a Fact>) -> String {
+    let facts = facts.map(|fact| format!("{} {}", fact.name, fact.value));
+    facts.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::summary::Spread;
+
+    fn cell(value: f64, interval: Option<(f64, f64)>, verdict: Verdict) -> Cell {
+        Cell {
+            spread: Some(Spread::default()),
+            ratio: Some(Ratio {
+                value,
+                interval,
+                verdict,
+            }),
+            ..Cell::default()
+        }
+    }
+
+    #[test]
+    fn a_ratio_has_three_digits_and_its_interval() {
+        let dearer = cell(12.34, Some((9.876, 123.4)), Verdict::Dearer);
+        let wanted = ("×12.3 (9.88–123)".to_owned(), Tone::Dearer);
+        assert_eq!(verdict(&dearer), wanted);
+        assert_eq!(factor(0.0341), "0.034");
+    }
+
+    #[test]
+    fn no_difference_is_never_a_figure() {
+        let same = cell(0.97, Some((0.95, 1.01)), Verdict::NoDifference);
+        assert_eq!(verdict(&same), ("no difference".to_owned(), Tone::Mute));
+        let few = cell(3.0, None, Verdict::TooFew);
+        assert_eq!(verdict(&few), ("too few rounds".to_owned(), Tone::Mute));
+    }
+
+    #[test]
+    fn what_failed_is_no_zero() {
+        let failed = Cell {
+            failures: Some((3, "it hung".into())),
+            ..Cell::default()
+        };
+        assert_eq!(verdict(&failed), ("failed".to_owned(), Tone::Failed));
+        assert_eq!(verdict(&Cell::default()).0, "not run");
+    }
+
+    #[test]
+    fn only_percentiles_above_the_middle_are_tails() {
+        let measured = |measure: &str| Row {
+            workload: String::new(),
+            measure: measure.into(),
+            unit: Unit::Nanoseconds,
+            noise: None,
+            cells: Vec::new(),
+        };
+        let tails = ["p50", "p95", "p99.9", "page", "time"].map(|name| is_tail(&measured(name)));
+        assert_eq!(tails, [false, true, true, false, false]);
+    }
+}
