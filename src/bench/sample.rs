@@ -76,4 +76,45 @@ impl Measure {
             value,
         }
     }
+
+    fn check(&self) -> Result<(), String> {
+        match is_figure(self.value) {
+            true => Ok(()),
+            false => Err(format!(
+                "{:?} is {}, which is no figure",
+                self.name, self.value
+            )),
+        }
+    }
+}
+
+/// Whether `value` is one that can be measured: finite and not negative.
+pub(super) fn is_figure(value: f64) -> bool {
+    value.is_finite() && value >= 0.0
+}
+
+/// The most measures, and phases, of a reading.
+const MOST: usize = 64;
+/// The longest name of one, in bytes.
+const LONGEST: usize = 64;
+
+impl Reading {
+    /// Says what is wrong with it, if anything is: whoever measured may be hostile.
+    ///
+    /// # Errors
+    /// It has no measure, too many, or one that is no figure.
+    pub fn check(&self) -> Result<(), String> {
+        let names = self.measures.iter().map(|measure| &measure.name);
+        let mut names = names.chain(self.phases.iter().map(|phase| &phase.name));
+        match () {
+            () if self.measures.is_empty() => Err("it measured nothing".to_owned()),
+            () if self.measures.len().max(self.phases.len()) > MOST => {
+                Err(format!("it has more than {MOST} measures or phases"))
+            }
+            () if names.any(|name| name.len() > LONGEST) => {
+                Err(format!("a name is longer than {LONGEST} bytes"))
+            }
+            () => self.measures.iter().try_for_each(Measure::check),
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! A place where workloads run.
 
+#[cfg(test)]
+pub(crate) mod mock;
+
 use super::sample::Reading;
 use super::workload::Workload;
 

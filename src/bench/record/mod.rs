@@ -1,12 +1,22 @@
 //! Everything that a bench has found, one JSON value in each line, on disk as soon as it is known.
 
+mod check;
+mod journal;
+mod read;
+
 use serde::{Deserialize, Serialize};
 
+pub use journal::{Journal, JournalError};
+pub use read::ReadError;
+
 use super::sample::Sample;
+use super::target::Target;
 use super::workload::Unit;
 
 /// The version of the format; it grows when an older reader would misread a record.
 pub const VERSION: u32 = 1;
+/// What every record says of itself.
+pub const FORMAT: &str = "vmm-bench";
 
 /// A line of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +39,7 @@ pub enum Entry {
 /// What is measured, and where.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Begin {
-    /// `vmm-bench`.
+    /// [`FORMAT`].
     pub format: String,
     /// [`VERSION`].
     pub version: u32,
@@ -69,6 +79,16 @@ pub struct TargetNote {
     pub name: String,
     /// The target that it is over again.
     pub control_of: Option<String>,
+}
+
+impl TargetNote {
+    /// What is known of `target`.
+    pub fn of(target: &dyn Target) -> Self {
+        Self {
+            name: target.name().to_owned(),
+            control_of: target.control_of().map(str::to_owned),
+        }
+    }
 }
 
 /// A target that cannot be had.
@@ -116,6 +136,7 @@ pub struct End {
     /// How long it took in seconds.
     pub seconds: u64,
     /// What else went on meanwhile: load, and pressure of processor, memory and input/output.
+    /// Those that matter were high enough to disturb what was measured.
     pub during: Vec<Fact>,
 }
 
@@ -128,6 +149,16 @@ pub struct Record {
     pub entries: Vec<Entry>,
     /// What is not whole about it, in a sentence.
     pub flaw: Option<String>,
+}
+
+impl Record {
+    /// Its runs, in the order in which they came.
+    pub fn samples(&self) -> impl Iterator<Item = &Sample> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Sample(sample) => Some(sample),
+            _ => None,
+        })
+    }
 }
 
 impl Unit {
@@ -170,8 +201,60 @@ const BYTES_PER_SECOND: [(f64, &str); 4] = [
 ];
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::bench::sample::{Measure, Outcome, Reading};
+    use crate::bench::target::mock;
+
+    /// A record of the workload `getpid` behind `process`, its control `process again`, and `vm`.
+    pub(crate) fn begin() -> Begin {
+        let target = |name: &str, control_of: Option<&str>| TargetNote {
+            name: name.to_owned(),
+            control_of: control_of.map(str::to_owned),
+        };
+        Begin {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            started: 0,
+            command: vec!["vmm".to_owned(), "bench".to_owned()],
+            conditions: Vec::new(),
+            environment: Vec::new(),
+            caveats: Vec::new(),
+            targets: vec![
+                target("process", None),
+                target("process again", Some("process")),
+                target("vm", None),
+            ],
+            workloads: vec!["getpid".to_owned()],
+            seed: 1,
+        }
+    }
+
+    /// `value` nanoseconds for `getpid` behind `process`.
+    pub(crate) fn sample(round: u32, value: f64) -> Entry {
+        sample_of("process", Some(round), value)
+    }
+
+    /// `value` nanoseconds for `getpid` behind `target`.
+    pub(crate) fn sample_of(target: &str, round: Option<u32>, value: f64) -> Entry {
+        Entry::Sample(Sample {
+            workload: "getpid".to_owned(),
+            target: target.to_owned(),
+            round,
+            started_us: 0,
+            outcome: Outcome::Measured(Reading {
+                measures: vec![Measure::new("time", Unit::Nanoseconds, value)],
+                ..Reading::default()
+            }),
+        })
+    }
+
+    #[test]
+    fn a_control_is_noted_as_that() {
+        let log = mock::Log::default();
+        let again = mock::Mock::new("process again", &log).control_of("process");
+        assert_eq!(TargetNote::of(&again), begin().targets[1]);
+    }
 
     #[test]
     fn figures_have_three_digits_and_a_unit() {
