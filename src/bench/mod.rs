@@ -2,7 +2,7 @@
 //!
 //! - [`workload`]: what can be measured, and why a wall would change it
 //! - [`target`]: a place where workloads run: a wall, another VMM, or a mock
-//! - rounds: in which order, and for how long
+//! - [`rounds`]: in which order, and for how long
 //! - [`sample`]: what one run has given; [`record`]: all of it, on disk at once
 //! - environment: where it was measured
 //! - [`statistics`]: samples become medians, and ratios with their intervals
@@ -14,6 +14,7 @@
 
 pub mod explain;
 pub mod record;
+pub mod rounds;
 pub mod sample;
 pub mod statistics;
 pub mod summary;
