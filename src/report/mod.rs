@@ -2,5 +2,6 @@
 //! says stands in the [`Summary`](crate::bench::summary::Summary).
 
 pub mod example;
+pub mod progress;
 pub mod text;
 mod words;
