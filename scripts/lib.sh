@@ -5,6 +5,8 @@
 script=${0##*/}
 # shellcheck disable=SC2034 # for the scripts
 project=$(cd "$(dirname "$0")/.." && pwd)
+# Where cargo builds, whoever has chosen it.
+built=$(realpath -m "${CARGO_TARGET_DIR:-$project/target}")
 cache=${VMM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/vmm}
 export LC_ALL=C SOURCE_DATE_EPOCH=1767225600 # 2026-01-01: the same input makes the same bytes
 umask 022
@@ -153,7 +155,7 @@ pack_tree() {
 # vmm: prints the path of the binary that users get, built first.
 vmm() {
     (cd "$project" && cargo build --release --quiet) >&2
-    echo "$project/target/x86_64-unknown-linux-gnu/release/vmm"
+    echo "$built/x86_64-unknown-linux-gnu/release/vmm"
 }
 
 # where_linux_boots COMMAND…: runs it here where KVM runs stock kernels, else in a nested host that does.
