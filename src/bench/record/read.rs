@@ -162,7 +162,7 @@ impl Flaws {
     fn sentence(self) -> Option<String> {
         let (line, why) = self.first?;
         Some(match self.count {
-            1 => format!("line {line} of the record is left out: {why}"),
+            1 => format!("Line {line} of the record is left out: {why}"),
             count => format!(
                 "{count} lines of the record are left out, the first of them line {line}: {why}"
             ),
@@ -212,7 +212,7 @@ mod tests {
         for cut in 1..whole.len() {
             let record = read(&[first(), sample(1, 10.0)], &whole[..cut]).unwrap();
             assert_eq!(record.entries, [sample(1, 10.0)]);
-            let flaw = "line 3 of the record is left out: it is cut off, as by a crash";
+            let flaw = "Line 3 of the record is left out: it is cut off, as by a crash";
             assert_eq!(record.flaw.as_deref(), Some(flaw));
         }
     }

@@ -1,7 +1,17 @@
-//! What can be said of a record: rows of figures, and ratios with what they are worth.
+//! What can be said of a record: rows of figures, and ratios with what they are worth. It is made
+//! of nothing but the record, which another time and another machine give the same.
 
-use super::record::{Begin, Density, End, Explanation, Missing};
+mod rows;
+mod runs;
+#[cfg(test)]
+mod tests;
+mod warnings;
+
+use super::record::{Begin, Density, End, Entry, Explanation, Missing, Record, TargetNote};
 use super::workload::Unit;
+use rows::Columns;
+use runs::Runs;
+use warnings::Seen;
 
 /// All that a report shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +32,76 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// How it ended, if it did.
     pub end: Option<End>,
+}
+
+impl Summary {
+    /// Of all that is in `record`.
+    pub fn of(record: &Record) -> Self {
+        let parts = Parts::of(record);
+        let columns = columns(record, &parts.missing);
+        let runs = Runs::of(record);
+        let workloads = record.begin.workloads.iter();
+        let rows: Vec<Row> = workloads
+            .flat_map(|workload| columns.rows(&runs, workload))
+            .collect();
+        let seen = Seen {
+            record,
+            runs: &runs,
+            columns: &columns,
+            rows: &rows,
+            end: parts.end.as_ref(),
+        };
+        Self {
+            warnings: seen.warnings(),
+            begin: record.begin.clone(),
+            targets: columns
+                .targets
+                .iter()
+                .map(|target| target.name.clone())
+                .collect(),
+            missing: parts.missing,
+            rows,
+            explanations: parts.explanations,
+            densities: parts.densities,
+            end: parts.end,
+        }
+    }
+}
+
+/// The targets of `record` that can be had.
+fn columns<'a>(record: &'a Record, missing: &[Missing]) -> Columns<'a> {
+    let targets = &record.begin.targets;
+    let is_there =
+        |target: &&TargetNote| missing.iter().all(|missing| missing.target != target.name);
+    Columns {
+        targets: targets.iter().filter(is_there).collect(),
+        baseline: targets.first().filter(is_there).map(|_| 0),
+    }
+}
+
+/// The entries that are shown as they are.
+#[derive(Default)]
+struct Parts {
+    missing: Vec<Missing>,
+    explanations: Vec<Explanation>,
+    densities: Vec<Density>,
+    end: Option<End>,
+}
+
+impl Parts {
+    fn of(record: &Record) -> Self {
+        let mut parts = Self::default();
+        for entry in &record.entries {
+            match entry {
+                Entry::Begin(_) | Entry::Sample(_) => {}
+                Entry::Missing(missing) => parts.missing.push(missing.clone()),
+                Entry::Explanation(explanation) => parts.explanations.push(explanation.clone()),
+                Entry::Density(density) => parts.densities.push(density.clone()),
+                Entry::End(end) => parts.end = Some(end.clone()),
+            }
+        }
+        parts
+    }
 }
 
 /// One measure of one workload, behind every wall.
