@@ -6,12 +6,13 @@
 //! - [`sample`]: what one run has given; [`record`]: all of it, on disk at once
 //! - environment: where it was measured
 //! - [`statistics`]: samples become medians, and ratios with their intervals
-//! - [`summary`]: what can be said of it all, for reports
-//!
+//! - [`summary`]: what can be said of it all, for reports; [`diff`]: of two records
+//! - [`explain`]: what accounts for a cost, counted in a pass of its own
 //! - [`vmms`]: other VMMs beside ours
 //!
 //! Only `behind` knows walls; order, statistics and reports are tested with a mock.
 
+pub mod diff;
 pub mod explain;
 pub mod record;
 pub mod rounds;
