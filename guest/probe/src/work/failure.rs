@@ -22,6 +22,21 @@ pub enum Failure {
         doing: &'static str,
         source: io::Error,
     },
+    /// It would be killed for it.
+    #[error(
+        "it needs {needed} MiB of memory and {available} MiB are available: \
+         give more behind this wall (--memory)"
+    )]
+    Memory { needed: u64, available: u64 },
+    /// There is nobody to talk to.
+    #[error("it needs two CPUs and may use one: give more behind this wall (--cpus)")]
+    OneCpu,
+    /// Something that it is about is not here.
+    #[error("{0}")]
+    NotHere(&'static str),
+    /// What came of it is not what must come of it.
+    #[error("{0}: nothing was measured")]
+    Wrong(&'static str),
 }
 
 impl Failure {

@@ -1,13 +1,38 @@
 //! The workloads: each does one thing as often as it is told, and times nothing else.
 //!
-//! - [`Failure`]: why one cannot be done
-//! - [`watch`]: how long it took, and what it used
-//! - [`Place`]: where it may make files
+//! - [`failure`]: why one cannot be done
+//! - [`watch`], [`latencies`]: how long it took, as a whole and one by one, and what it used
+//! - [`affinity`], [`room`], [`mapping`], [`child`], [`random`]: what they are made of
+//! - [`place`]: where they may make files
 //! - [`syscall`]: the kernel asked for something small
+//! - [`switch`], [`process`]: turns on one CPU; processes and threads that do nothing
+//! - [`fault`], [`stream`], [`chase`]: pages, bandwidth and latency of memory
+//! - [`cpu`]: arithmetic alone
+//! - [`time`], [`ipi`]: clocks, and CPUs that interrupt each other
+//! - [`metadata`], [`buffered`], [`direct`]: files, what is cached of them, and disks
+//! - [`loopback`]: a network without a wire
 
+mod affinity;
+mod buffered;
+mod chase;
+mod child;
+mod cpu;
+mod direct;
 mod failure;
+mod fault;
+mod ipi;
+mod latencies;
+mod loopback;
+mod mapping;
+mod metadata;
 mod place;
+mod process;
+mod random;
+mod room;
+mod stream;
+mod switch;
 mod syscall;
+mod time;
 mod watch;
 
 use wire::{Answer, Measured, Order};
@@ -19,7 +44,7 @@ pub use place::Place;
 pub struct Work {
     /// What it is called in an order.
     pub name: &'static str,
-    /// How often it may be ordered at once: some seconds, and memory that most machines have.
+    /// How often it may be ordered at once: some seconds' worth on an ordinary machine.
     most: u64,
     run: Run,
 }
@@ -33,6 +58,40 @@ pub const ALL: &[Work] = &[
     work("read-1", 100_000_000, syscall::read_1),
     work("futex-wake", 100_000_000, syscall::futex_wake),
     work("open-close", 10_000_000, syscall::open_close),
+    work("pipe-switch", 10_000_000, switch::pipe),
+    work("futex-switch", 10_000_000, switch::futex),
+    work("fork-wait", 100_000, process::fork_wait),
+    work("exec-wait", 100_000, process::exec_wait),
+    work("thread", 1_000_000, process::thread),
+    work("fault-4k", 10_000_000, fault::small),
+    work("fault-thp", 10_000_000, fault::huge),
+    work("mmap-munmap", 10_000_000, fault::map_unmap),
+    work("stream-copy", 100_000, stream::copy),
+    work("stream-scale", 100_000, stream::scale),
+    work("stream-add", 100_000, stream::add),
+    work("stream-triad", 100_000, stream::triad),
+    work("latency-4k", 10_000_000_000, chase::of::<{ 4 << 10 }>),
+    work("latency-32k", 10_000_000_000, chase::of::<{ 32 << 10 }>),
+    work("latency-256k", 1_000_000_000, chase::of::<{ 256 << 10 }>),
+    work("latency-2m", 1_000_000_000, chase::of::<{ 2 << 20 }>),
+    work("latency-16m", 1_000_000_000, chase::of::<{ 16 << 20 }>),
+    work("latency-128m", 100_000_000, chase::of::<{ 128 << 20 }>),
+    work("latency-1g", 100_000_000, chase::of::<{ 1 << 30 }>),
+    work("cpu-integer", 10_000_000, cpu::integer),
+    work("cpu-float", 10_000_000, cpu::float),
+    work("timer", 100_000, time::timer),
+    work("clock", 1_000_000_000, time::clock),
+    work("ipi", 10_000_000, ipi::interrupt),
+    work("file-metadata", 100_000, metadata::files),
+    work("file-write-buffered", 10_000_000, buffered::write),
+    work("file-read-buffered", 10_000_000, buffered::read),
+    work("file-fsync", 16_384, buffered::sync),
+    work("file-read-direct-4k", 1_000_000, direct::read_small),
+    work("file-write-direct-4k", 1_000_000, direct::write_small),
+    work("file-read-direct-1m", 10_000, direct::read_large),
+    work("file-write-direct-1m", 10_000, direct::write_large),
+    work("loopback-rtt", 1_000_000, loopback::round_trip),
+    work("loopback-throughput", 1_000_000, loopback::throughput),
 ];
 
 const fn work(name: &'static str, most: u64, run: Run) -> Work {
@@ -58,4 +117,30 @@ fn follow(order: &Order, place: &mut Place) -> Result<Measured, Failure> {
         });
     }
     (work.run)(place, order.operations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a workload that this host can do.
+    pub fn measured(workload: &str, operations: u64) -> Measured {
+        let order = Order {
+            workload: workload.to_owned(),
+            operations,
+        };
+        let measured = follow(&order, &mut Place::below("/var/tmp".as_ref()));
+        let measured = measured.map_err(|failure| failure.sentence()).unwrap();
+        assert_eq!(measured.operations, operations);
+        measured
+    }
+
+    #[test]
+    fn no_two_have_one_name() {
+        let mut names: Vec<&str> = ALL.iter().map(|work| work.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
 }

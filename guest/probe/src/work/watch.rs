@@ -41,6 +41,16 @@ impl Watch {
     }
 }
 
+/// What was measured in two stretches.
+pub fn sum(first: &Measured, second: &Measured) -> Measured {
+    Measured {
+        operations: first.operations + second.operations,
+        elapsed_ns: first.elapsed_ns + second.elapsed_ns,
+        used: total(first.used, second.used),
+        ..Measured::default()
+    }
+}
+
 /// 585 years at most.
 pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
@@ -48,14 +58,17 @@ pub fn nanoseconds(duration: Duration) -> u64 {
 
 /// What this process and the children that it has waited for have used since they began.
 fn used() -> Used {
-    let [own, children] = [libc::RUSAGE_SELF, libc::RUSAGE_CHILDREN].map(usage);
+    total(usage(libc::RUSAGE_SELF), usage(libc::RUSAGE_CHILDREN))
+}
+
+fn total(a: Used, b: Used) -> Used {
     Used {
-        user_us: own.user_us + children.user_us,
-        system_us: own.system_us + children.system_us,
-        minor_faults: own.minor_faults + children.minor_faults,
-        major_faults: own.major_faults + children.major_faults,
-        voluntary_switches: own.voluntary_switches + children.voluntary_switches,
-        involuntary_switches: own.involuntary_switches + children.involuntary_switches,
+        user_us: a.user_us + b.user_us,
+        system_us: a.system_us + b.system_us,
+        minor_faults: a.minor_faults + b.minor_faults,
+        major_faults: a.major_faults + b.major_faults,
+        voluntary_switches: a.voluntary_switches + b.voluntary_switches,
+        involuntary_switches: a.involuntary_switches + b.involuntary_switches,
     }
 }
 
