@@ -9,6 +9,7 @@ use crate::cgroup::Limits;
 use crate::config::parse_bytes;
 use crate::image::Platform;
 use crate::root::KeepName;
+use crate::run::channel::ChannelName;
 use crate::run::request::Volume;
 use crate::run::{InstanceName, Wall};
 
@@ -72,6 +73,12 @@ pub struct Run {
     /// Show a directory of the host to the command; may be repeated
     #[arg(long, value_name = "SRC:DST[:ro]", help_heading = "Files")]
     pub volume: Vec<Volume>,
+
+    /// Connect the command with that of one other instance, which names the same channel: what
+    /// connects to the socket $VMM_CHANNEL_NAME is joined with what connects there; may be
+    /// repeated
+    #[arg(long, value_name = "NAME", help_heading = "Channels")]
+    pub channel: Vec<ChannelName>,
 
     /// Let nothing be written but /tmp, /run, /dev/shm and volumes
     #[arg(long, help_heading = "Files")]

@@ -53,6 +53,7 @@ fn request(options: Run) -> Request {
         read_only: options.read_only,
         keep: options.keep,
         volumes: options.volume,
+        channels: options.channel,
         times: Times {
             timeout: options.timeout,
             grace: options.grace,

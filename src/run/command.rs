@@ -2,6 +2,7 @@
 
 use wire::{Launch, WindowSize};
 
+use super::channel::ChannelName;
 use crate::image::ImageConfig;
 
 /// What the user said about the command; what is left out is the image's.
@@ -46,6 +47,16 @@ pub fn launch(name: &str, image: &ImageConfig, wishes: Wishes) -> Result<Launch,
         user: wishes.user.or_else(|| image.user.clone()),
         tty: wishes.tty,
     })
+}
+
+/// `launch` with the variables that say where its channels are.
+pub fn with_channels(launch: Launch, channels: &[ChannelName]) -> Launch {
+    let variables = channels.iter().map(|name| (name.variable(), name.path()));
+    let variables: Vec<_> = variables.collect();
+    Launch {
+        env: with_variables(launch.env, &variables),
+        ..launch
+    }
 }
 
 /// Cmd are the arguments of Entrypoint (OCI image specification, Config).

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
-use wire::{Launch, WindowSize};
+use wire::{CHANNEL_DIRECTORY, Launch, WindowSize};
 
 use super::outcome::Outcome;
 use super::process::{host_kernel, status_of};
@@ -89,7 +89,13 @@ fn volumes(behind: &Behind<'_>) -> Result<Vec<container::Volume>, RunError> {
             error,
         )),
     };
-    behind.request.volumes.iter().map(absolute).collect()
+    let channels = behind.doors.map(|doors| container::Volume {
+        source: doors.path().to_owned(),
+        target: CHANNEL_DIRECTORY.into(),
+        read_only: true,
+    });
+    let volumes = behind.request.volumes.iter().map(absolute);
+    volumes.chain(channels.map(Ok)).collect()
 }
 
 fn write_launch(directory: &Path, number: u32, launch: &Launch) -> Result<PathBuf, RunError> {

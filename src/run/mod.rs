@@ -3,6 +3,7 @@
 //! - [`wall`]: the walls, and what each cannot promise
 //! - [`request`]: what the user wants run
 //! - [`command`]: image and wishes become the command that is launched
+//! - [`channel`]: byte streams between two instances
 //! - [`running`]: what a wall offers for a command that runs behind it
 //! - [`process`], [`container`], [`vm`]: the walls
 //! - [`ending`], [`supervise`]: signals, time, and what other commands ask
@@ -11,6 +12,7 @@
 //! - [`instance`], [`stale`]: which commands run now, and what one has left that was killed
 
 mod cause;
+pub mod channel;
 pub mod command;
 pub mod container;
 pub mod ending;
@@ -36,6 +38,7 @@ pub use outcome::Outcome;
 pub use request::Request;
 pub use wall::{Refusal, Wall};
 
+use channel::{ChannelError, Channels, Doors};
 use command::NoCommand;
 use instance::control::Listener;
 use instance::{Entry, State};
@@ -63,6 +66,9 @@ pub enum RunError {
     /// The instance cannot be made.
     #[error(transparent)]
     Instance(#[from] RegistryError),
+    /// A channel cannot be had.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
     /// The wall cannot be put up, or does not do what it is asked.
     #[error("cannot run it behind the {} wall", .0.name())]
     Wall(Wall, #[source] Box<dyn std::error::Error + Send + Sync>),
@@ -103,6 +109,8 @@ pub struct Behind<'a> {
     pub launch: Launch,
     /// The instance that it becomes.
     pub entry: &'a Entry,
+    /// Where its channels are.
+    pub doors: Option<&'a Doors>,
     /// What took how long.
     pub timeline: &'a Arc<Timeline>,
 }
@@ -120,6 +128,7 @@ pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError
     let image = store.resolve(&request.image, &request.resolve)?;
     timeline.mark("vmm: image");
     let launch = command::launch(&request.image, &image.config, request.wishes.clone())?;
+    let launch = command::with_channels(launch, &request.channels);
     let entry = Registry::open()?.create(request.name.clone())?;
     entry.describe(&State::of(request, &image, &launch))?;
     let behind = Behind {
@@ -128,6 +137,7 @@ pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError
         store: &store,
         launch,
         entry: &entry,
+        doors: None,
         timeline: &timeline,
     };
     let record = run_behind(behind, signals, started);
@@ -152,7 +162,12 @@ fn run_behind(
     let listener = Listener::bind(behind.entry.directory())
         .map_err(|error| RunError::io("cannot listen for other commands", error))?;
     let terminal = raw_terminal(request)?;
-    let mut instance = start(behind)?;
+    let mut channels = Channels::open(&request.channels, behind.entry)?;
+    let mut instance = start(Behind {
+        doors: channels.doors(),
+        ..behind
+    })?;
+    channels.serve()?;
     timeline.mark("vmm: wall");
     started();
     let timed_out = supervise::until_end(&mut *instance, &listener, signals, request.times)?;
@@ -161,6 +176,8 @@ fn run_behind(
         timed_out,
         ..instance.finish()?
     };
+    // What the command has said last still arrives.
+    drop(channels);
     drop(terminal);
     timeline.mark("command: until it ended");
     Ok(Record::of(request, image, outcome, kernel, timeline))

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use wire::{Launch, WindowSize};
+use wire::{CHANNEL_DIRECTORY, Launch, WindowSize};
 
 use super::outcome::Outcome;
 use super::running::{Instance, Session, Streams};
@@ -62,6 +62,9 @@ fn furnish(behind: &Behind<'_>, tree: &Tree) -> Result<(), EnterError> {
             false => Writable::Yes,
         };
         view.show(&volume.source, Path::new(&volume.target), writable)?;
+    }
+    if let Some(doors) = behind.doors {
+        view.show(doors.path(), Path::new(CHANNEL_DIRECTORY), Writable::No)?;
     }
     match behind.request.read_only {
         true => view.make_read_only(),

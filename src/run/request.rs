@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::channel::ChannelName;
 use super::command::Wishes;
 use super::instance::InstanceName;
 use super::supervise::Times;
@@ -33,6 +34,8 @@ pub struct Request {
     pub keep: Option<KeepName>,
     /// Directories of the host that it sees.
     pub volumes: Vec<Volume>,
+    /// Channels that it has an end of.
+    pub channels: Vec<ChannelName>,
     /// How long it may take.
     pub times: Times,
     /// Whether it runs without a terminal or caller of its own.

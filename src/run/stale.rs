@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::Wall;
+use super::channel;
 use super::container::BUNDLE;
 use super::instance::State;
 use crate::cgroup::Cgroup;
@@ -18,6 +19,12 @@ use crate::container;
 /// # Errors
 /// Something stays.
 pub fn clear(state: &State, directory: &Path) -> io::Result<()> {
+    // It lies among the instances of the runtime directory.
+    if let Some(runtime) = directory.ancestors().nth(2) {
+        for channel in &state.channels {
+            channel::clear(runtime, channel)?;
+        }
+    }
     let name = state.name.as_str();
     match state.wall {
         Wall::Container => {

@@ -34,7 +34,9 @@ pub use frame::{Exited, Frame, FrameError, HEADER_SIZE, Kind, MAX_DATA, MAX_PAYL
 pub use intake::{Intake, Overrun};
 pub use launch::{Launch, WindowSize};
 pub use outbox::Outbox;
-pub use setup::{CHANNEL_DIRECTORY, Channel, Limits, Setup, Share, Volume};
+pub use setup::{
+    CHANNEL_DIRECTORY, Channel, LINGER, Limits, MAX_CONNECTIONS, Setup, Share, Volume,
+};
 pub use stream::{Part, Stream};
 pub use trial::{Answer, Measured, Order, Used};
 

@@ -1,10 +1,17 @@
 //! What a guest makes of itself before its first command. Only behind the vm wall: a
 //! container's engine does the same from the outside.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Where a guest has the sockets of its channels.
 pub const CHANNEL_DIRECTORY: &str = "/run/vmm/channels";
+
+/// How many connections an instance may have at a channel; who comes after them waits.
+pub const MAX_CONNECTIONS: usize = 16;
+/// How long the end of a command waits for what it has said to a channel to be taken.
+pub const LINGER: Duration = Duration::from_secs(3);
 
 /// What a guest is to make of itself.
 ///

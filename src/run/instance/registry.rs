@@ -251,6 +251,11 @@ impl Entry {
         &self.directory
     }
 
+    /// The directory of its registry.
+    pub fn runtime(&self) -> &Path {
+        self.registry.directory()
+    }
+
     /// A file of its own.
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)
@@ -345,6 +350,7 @@ mod tests {
             pid: std::process::id(),
             started: 0,
             detached: true,
+            channels: Vec::new(),
         };
         entry.describe(&state).unwrap();
         entry

@@ -12,6 +12,7 @@ use wire::Launch;
 
 use super::InstanceName;
 use crate::image::Image;
+use crate::run::channel::ChannelName;
 use crate::run::request::Request;
 use crate::run::wall::Wall;
 
@@ -34,6 +35,8 @@ pub struct State {
     pub started: u64,
     /// Whether it runs without a terminal or caller of its own.
     pub detached: bool,
+    /// The channels that it has an end of.
+    pub channels: Vec<ChannelName>,
 }
 
 impl State {
@@ -49,6 +52,7 @@ impl State {
             pid: std::process::id(),
             started: now.unwrap_or_default().as_secs(),
             detached: request.detached,
+            channels: request.channels.clone(),
         }
     }
 }

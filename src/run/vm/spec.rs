@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wire::{Limits, PORT_NAME, Setup, Share};
+use wire::{Channel, Limits, PORT_NAME, Setup, Share};
 
 use super::initrd;
 use super::modules;
@@ -20,6 +20,7 @@ use crate::image;
 use crate::kernel::{Kernel, Kernels};
 use crate::output::say;
 use crate::root::{Keep, Keeps};
+use crate::run::channel::ChannelName;
 use crate::run::request::Volume;
 use crate::run::running::KERNEL;
 use crate::run::{Behind, tree};
@@ -90,6 +91,7 @@ impl Spec {
                     pids: request.limits.pids,
                 },
                 volumes: volumes(&request.volumes),
+                channels: channels(&request.channels),
                 ..Default::default()
             },
             memory: memory_for(request.limits.memory)?,
@@ -178,6 +180,13 @@ fn volumes(volumes: &[Volume]) -> Vec<wire::Volume> {
         read_only: true,
     };
     volumes.iter().enumerate().map(mounted).collect()
+}
+
+fn channels(names: &[ChannelName]) -> Vec<Channel> {
+    let channel = |name: &ChannelName| Channel {
+        name: name.to_string(),
+    };
+    names.iter().map(channel).collect()
 }
 
 fn volume_serial(number: usize) -> String {
