@@ -15,11 +15,13 @@
 //! - [`pty`]: a terminal of the command's own
 //! - [`foreground`]: one command on the streams that are here
 //! - [`stream`], [`session`]: a command whose streams go over a port
+//! - [`connection`]: a program at a channel to another instance
 //! - [`serve`]: all such commands
 //! - [`boot`]: the life of a virtual machine
 
 mod boot;
 mod child;
+mod connection;
 mod foreground;
 mod launch;
 mod pty;

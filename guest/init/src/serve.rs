@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use wire::{
-    CHANNEL_DIRECTORY, Channel, Decoder, Exited, Frame, Kind, Launch, Outbox, Part, Stream,
-    WindowSize,
+    Channel, Decoder, Exited, Frame, Kind, LINGER, Launch, Outbox, Part, Stream, WindowSize,
 };
 
 use crate::boot::Cgroup;
+use crate::connection::{Connection, Door};
 use crate::launch::LaunchError;
 use crate::session::{self, Session};
 use crate::stream::Source;
@@ -43,7 +42,7 @@ pub fn run(port: File, commands: Commands) -> Result<(), Failure> {
         server.wait()?;
         server.hear()?;
         server.reap();
-        server.accept()?;
+        server.let_in();
         server.pump();
         server.outbox.flush(&mut server.port)?;
     }
@@ -55,33 +54,28 @@ struct Server {
     decoder: Decoder,
     outbox: Outbox,
     commands: Commands,
-    listeners: Vec<(String, UnixListener)>,
+    doors: Vec<Door>,
     sessions: BTreeMap<u32, Session>,
+    connections: BTreeMap<u32, Connection>,
     next_connection: u32,
+    /// Until when the end of the main command waits for what was said to channels.
+    lingers: Option<Instant>,
     is_over: bool,
 }
 
 impl Server {
     fn new(port: File, commands: Commands) -> Result<Self, Failure> {
-        let listen = |channel: &Channel| {
-            let path = Path::new(CHANNEL_DIRECTORY).join(&channel.name);
-            let listener = UnixListener::bind(&path)?;
-            listener.set_nonblocking(true)?;
-            // Whatever user the command becomes.
-            let anyone = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-            std::fs::set_permissions(&path, anyone)?;
-            Ok((channel.name.clone(), listener))
-        };
-        let listeners: Result<Vec<_>, std::io::Error> =
-            commands.channels.iter().map(listen).collect();
+        let doors: std::io::Result<Vec<_>> = commands.channels.iter().map(Door::open).collect();
         Ok(Self {
             port,
             decoder: Decoder::default(),
             outbox: Outbox::default(),
-            listeners: listeners?,
+            doors: doors?,
             commands,
             sessions: BTreeMap::new(),
+            connections: BTreeMap::new(),
             next_connection: Stream::GUEST_SESSIONS,
+            lingers: None,
             is_over: false,
         })
     }
@@ -96,14 +90,13 @@ impl Server {
             PollFd::new(&self.port, to_host),
             PollFd::new(&self.commands.signals, PollFlags::IN),
         ];
-        events.extend(
-            self.listeners
-                .iter()
-                .map(|(_, l)| PollFd::new(l, PollFlags::IN)),
-        );
+        let open = self.doors.iter().filter(|door| self.has_room(door));
+        events.extend(open.map(Door::interest));
         let sessions = self.sessions.values();
         events.extend(sessions.flat_map(|session| session.interests(&self.outbox)));
-        match poll(&mut events, None) {
+        let connections = self.connections.values();
+        events.extend(connections.flat_map(|connection| connection.interests(&self.outbox)));
+        match poll(&mut events, self.time_left().as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -140,6 +133,8 @@ impl Server {
                 // One that has just ended: the host does not know yet.
                 if let Some(session) = self.sessions.get_mut(&number) {
                     tell(session, frame)?;
+                } else if let Some(connection) = self.connections.get_mut(&number) {
+                    connection.take(frame)?;
                 }
             }
         }
@@ -184,33 +179,60 @@ impl Server {
             if *number == MAIN {
                 // As a container's kernel does when its PID 1 ends.
                 sys::kill_all();
+                self.lingers = Some(Instant::now() + LINGER);
             }
         }
     }
 
-    fn accept(&mut self) -> Result<(), Failure> {
-        for (name, listener) in &self.listeners {
-            let Ok((socket, _)) = listener.accept() else {
-                continue;
-            };
-            let number = self.next_connection;
-            self.next_connection = after(number);
-            let stream = Stream::new(number, Part::Whole);
-            self.outbox.say(stream, Kind::Connect, name.as_bytes());
-            let session = Session::connected(number, socket.into())?;
-            self.sessions.insert(number, session);
+    fn has_room(&self, door: &Door) -> bool {
+        door.has_room(self.connections.values())
+    }
+
+    /// Lets in who has connected to a channel.
+    fn let_in(&mut self) {
+        for door in &self.doors {
+            while self.has_room(door) {
+                let number = self.next_connection;
+                let Some(connection) = door.let_in(number) else {
+                    break;
+                };
+                self.next_connection = after(number);
+                let stream = Stream::new(number, Part::Whole);
+                let channel = door.channel().as_bytes();
+                self.outbox.say(stream, Kind::Connect, channel);
+                self.connections.insert(number, connection);
+            }
         }
-        Ok(())
     }
 
     fn pump(&mut self) {
+        let outbox = &mut self.outbox;
+        self.connections
+            .retain(|_, connection| !connection.pump(outbox));
+        let is_held = self.is_held();
         let Self {
             sessions,
             outbox,
             commands,
             ..
         } = self;
-        sessions.retain(|_, session| !session.pump(outbox, &commands.cgroup));
+        sessions.retain(|number, session| {
+            session.pump(outbox);
+            (is_held && *number == MAIN) || !session.tell_end(outbox, &commands.cgroup)
+        });
+    }
+
+    /// Whether the main command's end is not told yet: nothing is passed on after it.
+    fn is_held(&self) -> bool {
+        let mut connections = self.connections.values();
+        self.time_left().is_some() && !connections.all(Connection::is_settled)
+    }
+
+    /// How long that may take.
+    fn time_left(&self) -> Option<Timespec> {
+        let left = self.lingers?.saturating_duration_since(Instant::now());
+        let left = Some(left).filter(|left| *left > Duration::ZERO);
+        left.and_then(|left| Timespec::try_from(left).ok())
     }
 }
 

@@ -1,4 +1,4 @@
-//! A session: a command with its streams, or somebody at a channel.
+//! A session: a command with its streams.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -42,18 +42,6 @@ impl Session {
         session.oom_kills = cgroup.oom_kills();
         session.command = Some(launch::spawn(launch, streams, cgroup.procs())?);
         Ok(session)
-    }
-
-    /// Serves somebody who has connected by `socket`.
-    ///
-    /// # Errors
-    /// There is no file descriptor left.
-    pub fn connected(number: u32, socket: OwnedFd) -> io::Result<Self> {
-        rustix::io::ioctl_fionbio(&socket, true)?;
-        let stream = |part| Stream::new(number, part);
-        let input = Sink::new(stream(Part::Input), socket.try_clone()?, Ending::ShutDown);
-        let output = Source::new(stream(Part::Output), socket);
-        Ok(Self::new(number, input, vec![output]))
     }
 
     fn new(number: u32, input: Sink, outputs: Vec<Source>) -> Self {
@@ -103,23 +91,25 @@ impl Session {
         }
     }
 
-    /// Moves bytes; returns whether the session is over.
-    pub fn pump(&mut self, outbox: &mut Outbox, cgroup: &Cgroup) -> bool {
+    /// Moves bytes.
+    pub fn pump(&mut self, outbox: &mut Outbox) {
         self.input.pump(outbox);
         for output in &mut self.outputs {
             output.pump(outbox);
         }
-        if self.command.is_some() || !self.outputs.iter().all(Source::has_ended) {
+    }
+
+    /// Tells how its command ended, after all that it has printed; returns whether it has.
+    pub fn tell_end(&self, outbox: &mut Outbox, cgroup: &Cgroup) -> bool {
+        let Some(status) = self.status else {
+            return false;
+        };
+        if !self.outputs.iter().all(Source::has_ended) {
             return false;
         }
-        match self.status {
-            Some(status) => {
-                let oom = cgroup.oom_kills() > self.oom_kills;
-                say_exited(self.number, Exited { status, oom }, outbox);
-                true
-            }
-            None => self.input.has_ended(),
-        }
+        let oom = cgroup.oom_kills() > self.oom_kills;
+        say_exited(self.number, Exited { status, oom }, outbox);
+        true
     }
 
     /// What to wait for.

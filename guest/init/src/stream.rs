@@ -48,9 +48,15 @@ impl Source {
         self.file.is_none()
     }
 
+    /// Whether the host has passed on all that there was, to its end.
+    pub fn is_settled(&self) -> bool {
+        self.has_ended() && self.credit.is_whole()
+    }
+
     /// Nobody wants it any more: whoever writes learns that by SIGPIPE.
     pub fn refuse(&mut self) {
         self.file = None;
+        self.credit = Credit::default();
     }
 
     fn close(&mut self, outbox: &mut Outbox) {

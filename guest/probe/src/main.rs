@@ -5,6 +5,8 @@
 //! - `probe serve [--directory DIR]`: does each workload that a line of standard input orders,
 //!   and answers with a line; files are made below DIR (`/var/tmp`) and gone in the end
 //! - `probe mark`: a byte as soon as it runs, and another as late as it can
+//! - `probe connect SOCKET`: joins its standard streams with a socket, which few images have a
+//!   program for
 //! - `probe nothing`: ends
 //!
 //! In layer order:
@@ -13,7 +15,9 @@
 //! - [`work`]: the workloads
 //! - [`serve`]: orders and answers
 //! - [`mark`]: two bytes
+//! - [`connect`]: who can be reached by a channel
 
+mod connect;
 mod facts;
 mod mark;
 mod serve;
@@ -35,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str = "usage: probe facts CANARIES | list | serve [--directory DIR] | mark | nothing";
+const USAGE: &str = "usage: probe facts CANARIES | list | serve [--directory DIR] | mark | connect SOCKET | nothing";
 
 fn run() -> io::Result<()> {
     let words: Vec<String> = std::env::args().collect();
@@ -45,6 +49,7 @@ fn run() -> io::Result<()> {
         [_, "list"] => list(),
         [_, "serve"] => serve::run("/var/tmp"),
         [_, "serve", "--directory", directory] => serve::run(directory),
+        [_, "connect", socket] => connect::run(socket),
         [_, "nothing"] => Ok(()),
         _ => Err(io::Error::other(USAGE)),
     }

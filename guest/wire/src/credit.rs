@@ -23,6 +23,11 @@ impl Credit {
         self.0.min(MAX_DATA)
     }
 
+    /// Whether the receiver has passed on all that was sent.
+    pub fn is_whole(self) -> bool {
+        self.0 == WINDOW
+    }
+
     /// Takes `bytes` off; whether there were so many.
     #[must_use]
     pub fn spend(&mut self, bytes: usize) -> bool {

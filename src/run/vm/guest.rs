@@ -57,12 +57,13 @@ impl Guest {
     /// # Errors
     /// It cannot be built; nothing of it is left.
     pub fn start(
-        spec: Spec,
+        mut spec: Spec,
         timeline: &Arc<Timeline>,
         open: impl FnOnce(&Orders) -> io::Result<Remote>,
     ) -> Result<Self, Failure> {
         signals::block(&[kick_signal()]);
         let (ours, theirs) = spec::port_pair()?;
+        let connections = std::mem::take(&mut spec.connections);
         let (config, initrd) = spec.machine(theirs)?;
         let plan = Plan::of(&config)?;
         let machine = Machine::build(&config, &plan, timeline)?;
@@ -76,6 +77,7 @@ impl Guest {
                 marks.mark("guest: ready for its command");
                 let _ = name.set(ready.kernel);
             }),
+            connections,
         )?;
         let main = open(&orders)?;
         let handle = machine.handle();

@@ -12,6 +12,7 @@ use wire::{Channel, Limits, PORT_NAME, Setup, Share};
 
 use super::initrd;
 use super::modules;
+use super::relay::Connections;
 use crate::config::{
     Cache, CommandLine, ConsoleTarget, DiskConfig, MachineConfig, MemorySize, OnReboot, PortConfig,
     Protocol, SerialTarget, VcpuCount,
@@ -60,6 +61,8 @@ pub struct Spec {
     pub memory: MemorySize,
     /// Its vCPUs.
     pub vcpus: VcpuCount,
+    /// What its programs can connect to.
+    pub connections: Connections,
     /// Where its kernel's messages go.
     pub log: Option<PathBuf>,
 }
@@ -96,6 +99,7 @@ impl Spec {
             },
             memory: memory_for(request.limits.memory)?,
             vcpus: vcpus_for(request.limits.cpus)?,
+            connections: connections(behind),
             log: Some(behind.entry.directory().join(KERNEL)),
         };
         Ok((spec, keep))
@@ -180,6 +184,13 @@ fn volumes(volumes: &[Volume]) -> Vec<wire::Volume> {
         read_only: true,
     };
     volumes.iter().enumerate().map(mounted).collect()
+}
+
+fn connections(behind: &Behind<'_>) -> Connections {
+    match behind.doors {
+        Some(doors) => Connections::new(doors.clone(), behind.request.channels.clone()),
+        None => Connections::default(),
+    }
 }
 
 fn channels(names: &[ChannelName]) -> Vec<Channel> {

@@ -10,6 +10,7 @@ use std::sync::mpsc::Receiver;
 use rustix::event::{PollFd, PollFlags, poll};
 use wire::{Decoder, Frame, Kind, Launch, Outbox, Part, Ready, Stream, WindowSize};
 
+use super::connection::Connections;
 use super::line::Teller;
 use super::session::Session;
 use crate::run::running::Streams;
@@ -46,6 +47,8 @@ pub struct Exchange {
     pub outbox: Outbox,
     /// The sessions that go on.
     pub sessions: BTreeMap<u32, Session>,
+    /// Who has connected in the guest to a channel.
+    pub connections: Connections,
 }
 
 impl Exchange {
@@ -58,6 +61,7 @@ impl Exchange {
         for session in self.sessions.values() {
             session.fail(reason.clone());
         }
+        self.connections.close();
         // Whatever it says now, nobody listens.
         let _ = self.port.shutdown(Shutdown::Both);
         // What the guest has said is still passed on.
@@ -99,7 +103,8 @@ impl Exchange {
     fn interests(&self) -> Vec<PollFd<'_>> {
         let sessions = self.sessions.values();
         let interests = sessions.flat_map(|session| session.interests(&self.outbox));
-        interests.collect()
+        let connections = self.connections.interests(&self.outbox);
+        interests.chain(connections).collect()
     }
 
     fn take_orders(&mut self) {
@@ -164,25 +169,22 @@ impl Exchange {
                     on_ready(ready);
                 }
             }
-            Kind::Connect => self.refuse(frame.stream.session()),
-            _ => {
-                if let Some(session) = self.sessions.get_mut(&frame.stream.session()) {
-                    session.take(frame)?;
-                }
+            Kind::Connect => {
+                let number = frame.stream.session();
+                self.connections
+                    .connect(number, frame.payload, &mut self.outbox)?;
             }
+            _ => match self.sessions.get_mut(&frame.stream.session()) {
+                Some(session) => session.take(frame)?,
+                None => self.connections.take(frame)?,
+            },
         }
         Ok(())
     }
 
-    /// Nobody is at the other end of a channel.
-    fn refuse(&mut self, number: u32) {
-        for part in [Part::Input, Part::Output] {
-            self.outbox.say(Stream::new(number, part), Kind::End, &[]);
-        }
-    }
-
     /// Moves bytes; whether nothing goes on any more.
     fn pump(&mut self) -> bool {
+        self.connections.pump(&mut self.outbox);
         let Self {
             sessions, outbox, ..
         } = self;

@@ -1,14 +1,18 @@
 //! The host's half of the protocol: a thread that talks to one guest over its port.
 //!
 //! - [`exchange`]: the thread
-//! - [`session`]: one command, its streams and its credit
+//! - [`session`]: one command and its streams
+//! - [`connection`]: who has connected in the guest to another instance
+//! - [`stream`]: bytes one way, and their credit
 //! - [`line`]: where the end of a command is told
 //!
 //! It knows no machine: the port is a socket, whoever is at its other end.
 
+mod connection;
 mod exchange;
 mod line;
 mod session;
+mod stream;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -24,6 +28,7 @@ use wire::{Launch, WindowSize};
 use super::super::running::Streams;
 use exchange::{Exchange, MAIN, Order};
 
+pub use connection::Connections;
 pub use exchange::OnReady;
 pub use line::{End, Line};
 
@@ -44,11 +49,11 @@ pub struct Remote {
 }
 
 /// Starts a thread that talks to the guest at the other end of `port` until it is gone;
-/// `on_ready` is called when it is up.
+/// `on_ready` is called when it is up. Who connects in it is served by `connections`.
 ///
 /// # Errors
 /// The host has no file descriptor or no thread left.
-pub fn start(port: UnixStream, on_ready: OnReady) -> io::Result<Orders> {
+pub fn start(port: UnixStream, on_ready: OnReady, connections: Connections) -> io::Result<Orders> {
     let (sender, orders) = channel();
     let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
     let exchange = Exchange {
@@ -59,6 +64,7 @@ pub fn start(port: UnixStream, on_ready: OnReady) -> io::Result<Orders> {
         decoder: Default::default(),
         outbox: Default::default(),
         sessions: Default::default(),
+        connections,
     };
     let thread = thread::Builder::new().name("relay".to_owned());
     thread.spawn(move || exchange.run())?;

@@ -53,7 +53,7 @@ fn relay() -> (Orders, Guest) {
     let (ours, port) = UnixStream::pair().unwrap();
     port.set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
-    let orders = start(ours, Box::new(|_| {})).unwrap();
+    let orders = start(ours, Box::new(|_| {}), Connections::default()).unwrap();
     let decoder = Decoder::default();
     (orders, Guest { port, decoder })
 }
@@ -203,7 +203,8 @@ fn what_a_guest_cannot_do_is_told_in_printable_words() {
 fn a_guest_that_is_up_says_its_kernel() {
     let (ours, port) = UnixStream::pair().unwrap();
     let (sender, receiver) = channel();
-    let _orders = start(ours, Box::new(move |ready| sender.send(ready).unwrap())).unwrap();
+    let on_ready = Box::new(move |ready| sender.send(ready).unwrap());
+    let _orders = start(ours, on_ready, Connections::default()).unwrap();
     let ready = Ready {
         kernel: "6.12".into(),
     };
