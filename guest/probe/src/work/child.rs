@@ -14,12 +14,15 @@ pub struct Child(Option<Pid>);
 impl Child {
     /// Divides this process in two. The other does `work`, which tells whether it went well.
     ///
-    /// `work` only makes system calls: another thread may have held a lock.
+    /// `work` only makes system calls: another thread may have held a lock. It is the kernel that is
+    /// asked, not the C library, which does more, and has a resolver that wants to know of it.
     pub fn fork(work: impl FnOnce() -> bool) -> Result<Self, Failure> {
-        // SAFETY: the child makes system calls on what it has, and ends without any clean-up.
-        match unsafe { libc::fork() } {
-            0 => end(work()),
-            pid if pid > 0 => Ok(Self(Pid::from_raw(pid))),
+        // SAFETY: clone(2) without flags is fork(2): the child has a copy of everything, makes
+        // system calls, and ends without any clean-up.
+        let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+        match i32::try_from(pid) {
+            Ok(0) => end(work()),
+            Ok(pid) if pid > 0 => Ok(Self(Pid::from_raw(pid))),
             _ => Err(Failure::to("fork")(io::Error::last_os_error())),
         }
     }

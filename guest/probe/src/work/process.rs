@@ -1,6 +1,7 @@
 //! Processes and threads that do nothing: what it costs that there are any.
 
-use std::process::{Command, Stdio};
+use std::ffi::CStr;
+use std::ptr::null;
 use std::thread;
 
 use wire::Measured;
@@ -11,9 +12,9 @@ use super::latencies::timed;
 use super::place::Place;
 
 /// Ourselves, who do `nothing` if asked; a test is not ourselves.
-const PROGRAM: &str = match cfg!(test) {
-    true => "/bin/true",
-    false => "/proc/self/exe",
+const PROGRAM: &CStr = match cfg!(test) {
+    true => c"/bin/true",
+    false => c"/proc/self/exe",
 };
 
 /// A process made by copying our page tables, and waited for.
@@ -21,17 +22,18 @@ pub fn fork_wait(_: &mut Place, operations: u64) -> Result<Measured, Failure> {
     timed(operations, |_| Child::fork(|| true)?.wait())
 }
 
-/// A program started and waited for.
+/// A process that becomes a program, and is waited for.
 pub fn exec_wait(_: &mut Place, operations: u64) -> Result<Measured, Failure> {
-    let mut program = Command::new(PROGRAM);
-    program.arg("nothing").stdin(Stdio::null());
-    timed(operations, |_| {
-        let status = program.status().map_err(Failure::to("start a program"))?;
-        match status.success() {
-            true => Ok(()),
-            false => Err(Failure::Wrong("the program failed")),
-        }
-    })
+    timed(operations, |_| Child::fork(become_program)?.wait())
+}
+
+/// Returns only to say that it cannot be.
+fn become_program() -> bool {
+    let argv = [PROGRAM.as_ptr(), c"nothing".as_ptr(), null()];
+    let environment = [null()];
+    // SAFETY: both end with a null, and what they point to is never gone.
+    unsafe { libc::execve(PROGRAM.as_ptr(), argv.as_ptr(), environment.as_ptr()) };
+    false
 }
 
 /// A thread started and waited for.
