@@ -3,7 +3,17 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// Those that are not ours but the command's, whoever of us they are sent to.
+pub const PASSED_ON: [i32; 6] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGTERM,
+];
 
 /// Signals that arrive as events of a file descriptor.
 pub struct SignalFd(File);
@@ -33,6 +43,12 @@ impl SignalFd {
         self.0.read_exact(&mut info).ok()?;
         let number = info.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
         i32::try_from(number?).ok()
+    }
+}
+
+impl AsFd for SignalFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

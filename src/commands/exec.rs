@@ -1,7 +1,7 @@
 //! `vmm exec`: another command behind the wall of an instance.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -13,18 +13,8 @@ use crate::cli::instances::Exec;
 use crate::run::instance::Found;
 use crate::run::instance::control::{Connection, Reply, Request};
 use crate::run::{Registry, command};
-use crate::signals::SignalFd;
+use crate::signals::{PASSED_ON, SignalFd};
 use crate::terminal::{self, raw::RawMode};
-
-/// Signals that are the command's.
-const PASSED_ON: [i32; 6] = [
-    libc::SIGHUP,
-    libc::SIGINT,
-    libc::SIGQUIT,
-    libc::SIGTERM,
-    libc::SIGUSR1,
-    libc::SIGUSR2,
-];
 
 /// Runs what `options` describe.
 pub(super) fn run(options: Exec) -> ExitCode {
@@ -67,11 +57,9 @@ fn launch(found: &Found, options: Exec) -> Launch {
 /// Passes signals on until the command has ended; its status.
 fn wait(connection: &Connection, mut signals: SignalFd) -> Result<u8, Failure> {
     loop {
-        // SAFETY: the descriptor lives as long as `signals`.
-        let signal_fd = unsafe { BorrowedFd::borrow_raw(signals.as_raw_fd()) };
         let mut polled = [
             PollFd::new(connection, PollFlags::IN),
-            PollFd::new(&signal_fd, PollFlags::IN),
+            PollFd::new(&signals, PollFlags::IN),
         ];
         match poll(&mut polled, None) {
             Ok(_) | Err(Errno::INTR) => {}

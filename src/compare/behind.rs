@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -161,16 +160,15 @@ impl<'a> Behind<'a> {
         let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).map_err(waiting)?;
         let mut came = None;
         loop {
-            // SAFETY: the descriptor lives as long as `self.signals`.
-            let signals = unsafe { BorrowedFd::borrow_raw(self.signals.as_raw_fd()) };
             let mut polled = [
                 PollFd::new(&pidfd, PollFlags::IN),
-                PollFd::new(&signals, PollFlags::IN),
+                PollFd::new(&self.signals, PollFlags::IN),
             ];
             match poll(&mut polled, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(waiting(error)),
             }
+            let has_ended = !polled[0].revents().is_empty();
             while let Some(signal) = self.signals.take() {
                 came = Some(signal);
                 if let Some(signal) = Signal::from_named_raw(signal) {
@@ -178,7 +176,7 @@ impl<'a> Behind<'a> {
                     let _ = pidfd_send_signal(&pidfd, signal);
                 }
             }
-            if !polled[0].revents().is_empty() {
+            if has_ended {
                 break;
             }
         }

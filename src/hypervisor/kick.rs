@@ -151,10 +151,12 @@ mod tests {
 
     #[test]
     fn a_signal_for_the_command_is_not_taken_for_a_kick() {
-        let mut passed_on = signals::SignalFd::new(&[libc::SIGUSR1]).unwrap();
-        // SAFETY: the signal goes to this thread, which has blocked it.
-        unsafe { libc::raise(libc::SIGUSR1) };
-        forget();
-        assert_eq!(passed_on.take(), Some(libc::SIGUSR1));
+        let mut passed_on = signals::SignalFd::new(&signals::PASSED_ON).unwrap();
+        for signal in signals::PASSED_ON {
+            // SAFETY: the signal goes to this thread, which has blocked it.
+            unsafe { libc::raise(signal) };
+            forget();
+            assert_eq!(passed_on.take(), Some(signal));
+        }
     }
 }

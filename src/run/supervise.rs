@@ -1,7 +1,7 @@
 //! Watches a command until it ends: signals and its time, and what other commands ask.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,18 +12,8 @@ use super::ending::{Action, Ending};
 use super::instance::control::{self, Connection, Listener, Reply, Request};
 use super::outcome::Outcome;
 use super::running::{Instance, Session};
-use crate::signals::SignalFd;
+use crate::signals::{PASSED_ON, SignalFd};
 use crate::terminal;
-
-/// Signals that are the command's.
-const PASSED_ON: [i32; 6] = [
-    libc::SIGHUP,
-    libc::SIGINT,
-    libc::SIGQUIT,
-    libc::SIGUSR1,
-    libc::SIGUSR2,
-    libc::SIGTERM,
-];
 
 /// How long a command has, and how long it may take to end.
 #[derive(Clone, Copy, Debug)]
@@ -117,8 +107,7 @@ impl Supervisor<'_> {
         let mut watched = vec![
             self.instance.ended(),
             self.listener.as_fd(),
-            // SAFETY: the descriptor lives as long as `self.signals`.
-            unsafe { BorrowedFd::borrow_raw(self.signals.0.as_raw_fd()) },
+            self.signals.0.as_fd(),
         ];
         watched.extend(self.asking.iter().map(AsFd::as_fd));
         for guest in &self.guests {
