@@ -36,7 +36,7 @@ pub fn text(summary: &Summary, look: Look) -> String {
         notes("missing:", &words::missing(summary), look.width),
         yellow(notes("warning:", &summary.warnings, look.width), look),
         notes("why:", &words::explanations(summary), look.width),
-        notes("×", &[words::LEGEND.to_owned()], look.width),
+        notes("note:", &[words::LEGEND.to_owned()], look.width),
         notes("end:", &[words::ending(summary)], look.width),
     ];
     let there = sections.into_iter().filter(|section| !section.is_empty());

@@ -6,10 +6,10 @@ use crate::bench::summary::{Cell, Ratio, Row, Summary, Verdict};
 use crate::bench::workload::Unit;
 
 /// What every reader of ratios has to know.
-pub(super) const LEGEND: &str = "the cost beside the first column: time or memory, more is worse \
-    (of a throughput too). In brackets: where it lies in 95 of 100 repetitions. \
-    no difference: none was measured, for the interval includes 1 or lies inside the noise. \
-    noise: by how much two targets differ that are the same.";
+pub(super) const LEGEND: &str = "A factor (×) is the cost beside the first column: time or memory, so \
+    more is worse, of a throughput too. In brackets: where it lies in 95 of 100 repetitions. No \
+    difference: none was measured, since the interval includes 1 or lies inside the noise. Noise: by \
+    how much two targets differ that are the same.";
 
 /// How a ratio is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
