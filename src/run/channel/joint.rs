@@ -193,7 +193,9 @@ mod tests {
         let error = std::iter::repeat_with(|| a.write_all(&[0; 4096]))
             .find_map(Result::err)
             .unwrap();
-        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        // The latter if something was unread, as between any two sockets.
+        let learnt = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+        assert!(learnt.contains(&error.kind()), "{error}");
         drop(a);
         served.join().unwrap();
     }

@@ -60,32 +60,32 @@ impl Meeting {
         !self.ours.is_empty()
     }
 
-    /// The other end has gone: those of ours that wait for it are at their end, and of its own
-    /// only what they have said is left.
+    /// The other end has gone: those of ours that still wait for it are at their end, and of its
+    /// own only what they have said is left.
     pub fn other_has_gone(&mut self) {
+        self.join();
         self.ours.clear();
         self.theirs.retain(has_said_something);
     }
 
     /// Joins what can be joined, and moves what can be moved.
     pub fn serve(&mut self) {
-        while let (Some(_), Some(_)) = (self.ours.front(), self.theirs.front()) {
-            let ends = [self.ours.pop_front(), self.theirs.pop_front()];
-            if let [Some(ours), Some(theirs)] = ends {
-                self.join([ours, theirs]);
-            }
-        }
+        self.join();
         self.joints.retain_mut(|joint| {
             joint.pump();
             !joint.is_over()
         });
     }
 
-    fn join(&mut self, ends: [UnixStream; 2]) {
-        match Joint::new(ends) {
-            Ok(joint) => self.joints.push(joint),
-            // They are closed, and both ends see that.
-            Err(error) => log::warn!("cannot join two connections: {error}"),
+    fn join(&mut self) {
+        let pairs = self.ours.len().min(self.theirs.len());
+        let (ours, theirs) = (self.ours.drain(..pairs), self.theirs.drain(..pairs));
+        for (ours, theirs) in ours.zip(theirs) {
+            match Joint::new([ours, theirs]) {
+                Ok(joint) => self.joints.push(joint),
+                // They are closed, and both ends see that.
+                Err(error) => log::warn!("cannot join two connections: {error}"),
+            }
         }
     }
 
@@ -173,6 +173,21 @@ mod tests {
         let mut text = String::new();
         late.read_to_string(&mut text).unwrap();
         assert_eq!(text, "last words");
+    }
+
+    #[test]
+    fn those_that_came_together_with_the_end_are_joined_before_it() {
+        let mut meeting = Meeting::default();
+        let (mut waiting, ours) = connection(b"");
+        meeting.add_ours(ours);
+        let (said, theirs) = connection(b"in time");
+        drop(said);
+        meeting.add_theirs(theirs);
+        meeting.other_has_gone();
+        meeting.serve();
+        let mut text = String::new();
+        waiting.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "in time");
     }
 
     #[test]
