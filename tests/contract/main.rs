@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+mod channels;
 mod endings;
 #[path = "../shared/harness.rs"]
 mod harness;
@@ -33,6 +34,7 @@ fn trials() -> Vec<Trial> {
         streams::PROMISES,
         endings::PROMISES,
         limits::PROMISES,
+        channels::PROMISES,
     ]
     .concat();
     let walls = Wall::all();

@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-const APPLETS: [&str; 33] = [
+const APPLETS: [&str; 34] = [
     "awk", "cat", "cp", "dd", "echo", "env", "expr", "false", "grep", "head", "hostname", "id",
-    "ip", "kill", "ls", "mkdir", "mount", "nproc", "ps", "pwd", "rm", "sh", "sleep", "stat",
+    "ip", "kill", "ls", "mkdir", "mount", "nc", "nproc", "ps", "pwd", "rm", "sh", "sleep", "stat",
     "stty", "tail", "tee", "test", "touch", "true", "tty", "uname", "wc",
 ];
 
@@ -33,6 +33,10 @@ fn fill(root: &Path) {
     for applet in APPLETS {
         symlink("busybox", root.join("bin").join(applet)).unwrap();
     }
+    // What connects to a channel.
+    fs::write(root.join("bin/probe"), vmm::guest::PROBE).unwrap();
+    let runnable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(root.join("bin/probe"), runnable).unwrap();
     fs::write(root.join("etc/passwd"), PASSWD).unwrap();
     fs::write(root.join("etc/group"), GROUP).unwrap();
     fs::write(root.join("etc/motd"), "as imported\n").unwrap();

@@ -24,6 +24,8 @@ struct Flow {
     bytes: Vec<u8>,
     /// How far this end is.
     state: State,
+    /// Whether nothing is said any more that has not come yet.
+    is_last: bool,
 }
 
 /// How far one direction is.
@@ -51,6 +53,16 @@ impl Joint {
             ends,
             flows: Default::default(),
         })
+    }
+
+    /// Whoever was at the second end has gone, even if something of his is left that holds the
+    /// connection open: what has come is all that comes.
+    pub fn second_has_gone(&mut self) {
+        let [a, b] = &self.ends;
+        let [there, back] = &mut self.flows;
+        back.is_last = true;
+        there.end(a.shutdown(Shutdown::Read));
+        back.pump(b, a);
     }
 
     /// Moves what can be moved.
@@ -111,7 +123,8 @@ impl Flow {
         self.bytes.truncate(*read.as_ref().unwrap_or(&0));
         match read {
             Ok(1..) => true,
-            Err(error) if is_later(&error) => false,
+            Err(error) if error.kind() == ErrorKind::Interrupted => true,
+            Err(error) if error.kind() == ErrorKind::WouldBlock && !self.is_last => false,
             // One that was killed with something unread resets: an end as well.
             Ok(0) | Err(_) => {
                 self.state = State::Said;
@@ -219,6 +232,25 @@ mod tests {
         }
         assert!(sent < 2 << 20, "{sent} bytes lie in between");
         assert!(joint.flows[0].bytes.len() <= ROOM);
+    }
+
+    #[test]
+    fn one_that_has_gone_is_at_its_end_though_others_hold_it_open() {
+        let (mut a, ours) = UnixStream::pair().unwrap();
+        let (mut left, theirs) = UnixStream::pair().unwrap();
+        let mut joint = Joint::new([ours, theirs]).unwrap();
+        left.write_all(&[7; 3 * ROOM]).unwrap();
+        joint.second_has_gone();
+        let heard = thread::spawn(move || {
+            let mut heard = Vec::new();
+            a.read_to_end(&mut heard).unwrap();
+            heard.len()
+        });
+        while !joint.is_over() {
+            poll(&mut joint.interests(), None).unwrap();
+            joint.pump();
+        }
+        assert_eq!(heard.join().unwrap(), 3 * ROOM);
     }
 
     #[test]

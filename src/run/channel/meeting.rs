@@ -64,6 +64,7 @@ impl Meeting {
     /// own only what they have said is left.
     pub fn other_has_gone(&mut self) {
         self.join();
+        self.joints.iter_mut().for_each(Joint::second_has_gone);
         self.ours.clear();
         self.theirs.retain(has_said_something);
     }

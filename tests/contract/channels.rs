@@ -1,0 +1,198 @@
+//! What two instances say to each other, each wall with each.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use crate::Promise;
+use crate::wall::{Ended, Wall, collect, finish, start, wait};
+
+pub const PROMISES: &[Promise] = &[
+    (25, "two_instances_talk_by_a_channel", talk),
+    (25, "a_megabyte_passes_both_ways_unchanged", megabyte),
+    (25, "connections_are_joined_in_their_order", order),
+    (25, "a_crowd_is_served_in_the_end", crowd),
+    (25, "what_was_said_before_an_end_arrives", last_words),
+    (25, "one_that_is_killed_is_an_end_to_the_other", killed),
+    (25, "a_third_is_refused_by_the_names_of_the_two", third),
+    (25, "everything_else_between_them_is_closed", closed),
+];
+
+/// Two walls, and a channel between them that no other test has.
+struct Pair<'a> {
+    walls: [&'a Wall; 2],
+    channel: String,
+}
+
+/// Does `act` with `wall` and each other one.
+fn with_each(wall: &Wall, act: impl Fn(Pair<'_>)) {
+    for other in Wall::all() {
+        act(Pair::new(wall, &other));
+    }
+}
+
+impl<'a> Pair<'a> {
+    fn new(wall: &'a Wall, other: &'a Wall) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            walls: [wall, other],
+            channel: format!("c{number}"),
+        }
+    }
+
+    /// The line `script` of a shell behind one of the walls; in it, `CONNECT` connects.
+    fn shell(&self, end: usize, options: &[&str], script: &str) -> Command {
+        let options = [&["--channel", &self.channel], options].concat();
+        let mut command = self.walls[end].run(&options);
+        let variable = format!("$VMM_CHANNEL_{}", self.channel.to_uppercase());
+        let script = script.replace("CONNECT", &format!("probe connect {variable}"));
+        command.args(["sh", "-c", &script]);
+        command
+    }
+
+    /// What comes of a script at each end, both at the same time.
+    fn both(&self, scripts: [&str; 2]) -> [Ended; 2] {
+        let first = spawn(self.shell(0, &[], scripts[0]));
+        let second = finish(self.shell(1, &[], scripts[1]), b"");
+        [collect(first, b""), second]
+    }
+}
+
+fn spawn(mut command: Command) -> Child {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Tells the script that it may go on.
+fn nudge(child: &mut Child) {
+    child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+}
+
+fn rest(mut output: impl Read) -> String {
+    let mut text = String::new();
+    output.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn talk(wall: &Wall) {
+    with_each(wall, |pair| {
+        let user = ["--user", "app"];
+        let question = spawn(pair.shell(0, &user, "echo question | CONNECT"));
+        let answer = finish(pair.shell(1, &[], "echo answer | CONNECT"), b"");
+        let question = collect(question, b"");
+        assert_eq!(question.text(), "answer\n", "{question:?}");
+        assert_eq!(answer.text(), "question\n", "{answer:?}");
+    });
+}
+
+fn megabyte(wall: &Wall) {
+    let all_bytes: Vec<u8> = (0..=255).cycle().take((1 << 20) + 7).collect();
+    with_each(wall, |pair| {
+        let first = spawn(pair.shell(0, &[], "CONNECT"));
+        let input = all_bytes.clone();
+        let first = thread::spawn(move || collect(first, &input));
+        let second = finish(pair.shell(1, &[], "CONNECT"), &all_bytes);
+        for ended in [first.join().unwrap(), second] {
+            let count = ended.output.len();
+            assert!(ended.output == all_bytes, "{count} bytes: {}", ended.errors);
+        }
+    });
+}
+
+fn order(wall: &Wall) {
+    with_each(wall, |pair| {
+        let script = |from: &str| format!("for i in 1 2 3; do echo {from}$i | CONNECT; done");
+        let [first, second] = pair.both([&script("a"), &script("b")]);
+        assert_eq!(first.text(), "b1\nb2\nb3\n", "{first:?}");
+        assert_eq!(second.text(), "a1\na2\na3\n", "{second:?}");
+    });
+}
+
+fn crowd(wall: &Wall) {
+    with_each(wall, |pair| {
+        let count = "i=0; while [ $i -lt 20 ]; do i=$((i + 1));";
+        let all = format!("{count} echo $i | CONNECT & done; wait");
+        let each = format!("{count} CONNECT </dev/null; done");
+        let [_, heard] = pair.both([&all, &each]);
+        let text = heard.text();
+        let mut numbers: Vec<u32> = text.lines().filter_map(|l| l.parse().ok()).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=20).collect::<Vec<_>>(), "{heard:?}");
+    });
+}
+
+/// The first is there and does not listen yet.
+fn last_words(wall: &Wall) {
+    with_each(wall, |pair| {
+        let script = "echo ready; read line; CONNECT </dev/null";
+        let (mut late, output) = start(pair.shell(0, &[], script));
+        let script = "(echo last; sleep 1000) | CONNECT & echo words | CONNECT & sleep 0.5";
+        assert_eq!(finish(pair.shell(1, &[], script), b"").status, 0);
+        nudge(&mut late);
+        let heard = rest(output);
+        assert!(heard == "last\n" || heard == "words\n", "{heard}");
+        assert_eq!(wait(&mut late).code(), Some(0));
+    });
+}
+
+fn killed(wall: &Wall) {
+    with_each(wall, |pair| {
+        let script = "(echo ready; sleep 1000) | CONNECT";
+        let mut other = spawn(pair.shell(1, &[], script));
+        let script = "CONNECT </dev/null; echo ended";
+        let (mut waiting, output) = start(pair.shell(0, &[], script));
+        other.kill().unwrap();
+        assert_eq!(rest(output), "ended\n");
+        assert_eq!(wait(&mut waiting).code(), Some(0));
+        other.wait().unwrap();
+    });
+}
+
+fn third(wall: &Wall) {
+    let pair = Pair::new(wall, wall);
+    let script = "echo ready; read line";
+    let name = |end: &str| format!("{}-{end}-{}", pair.channel, std::process::id());
+    let [a, b] = ["a", "b"].map(name);
+    let (mut first, _) = start(pair.shell(0, &["--name", &a], script));
+    let (mut second, _) = start(pair.shell(1, &["--name", &b], script));
+    let refused = finish(pair.shell(0, &[], "true"), b"");
+    assert_eq!(refused.status, 125, "{refused:?}");
+    let sentence = format!("channel {} has two ends already, {a} and {b}", pair.channel);
+    assert!(refused.errors.contains(&sentence), "{refused:?}");
+    for child in [&mut first, &mut second] {
+        nudge(child);
+        assert_eq!(wait(child).code(), Some(0));
+    }
+}
+
+/// A file, a process, and a port of the loopback, which answers.
+const OFFER: &str = "echo secret >/tmp/offered; sleep 54321 & nc -ll -p 7777 -e cat /tmp/offered &
+    until nc -w 1 127.0.0.1 7777 </dev/null | grep -q secret; do sleep 0.05; done
+    echo ready; read line";
+
+/// The first offers what it can; the second, with a channel to another, finds none of it.
+fn closed(wall: &Wall) {
+    let (pair, other) = (Pair::new(wall, wall), Pair::new(wall, wall));
+    let script = match wall.is("process") {
+        true => "echo ready; read line",
+        false => OFFER,
+    };
+    let (mut offering, _) = start(pair.shell(0, &[], script));
+    let ours = finish(other.shell(0, &[], "ls /run/vmm/channels"), b"");
+    assert_eq!(ours.text(), format!("{}\n", other.channel), "{ours:?}");
+    let without = wall.shell(&[], "ls /run/vmm/channels; env");
+    assert!(!without.text().contains(&pair.channel), "{without:?}");
+    // What the process wall shares with its host is no promise of this kind.
+    if !wall.is("process") {
+        let script = "nc -w 1 127.0.0.1 7777; cat /tmp/offered; ps; true";
+        let found = finish(other.shell(0, &[], script), b"").text();
+        assert!(
+            !found.contains("secret") && !found.contains("54321"),
+            "{found}"
+        );
+    }
+    nudge(&mut offering);
+    assert_eq!(wait(&mut offering).code(), Some(0));
+}
