@@ -1,10 +1,24 @@
 //! What runs behind every wall, as build.rs has made it: our PID 1, and a probe.
 
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 /// `guest/init`, static: the whole file.
 pub const INIT: &[u8] = include_bytes!(env!("VMM_INIT"));
 
 /// `guest/probe`, static: the whole file.
 pub const PROBE: &[u8] = include_bytes!(env!("VMM_PROBE"));
+
+/// Writes `program` to `path`, for all to execute.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(program: &[u8], path: &Path) -> io::Result<()> {
+    fs::write(path, program)?;
+    fs::set_permissions(path, Permissions::from_mode(0o755))
+}
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 /// A clock that starts with the process and remembers what happened when.
@@ -49,6 +50,13 @@ impl Timeline {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         marks.push((name, now));
+    }
+
+    /// When the first span begins, by the host's monotonic clock: other processes read the same.
+    pub fn begun(&self) -> Duration {
+        let now = clock_gettime(ClockId::Monotonic);
+        let now = Duration::try_from(now).unwrap_or_default();
+        now.saturating_sub(self.origin.elapsed())
     }
 
     /// All spans in order.
@@ -102,6 +110,16 @@ mod tests {
         let spans = timeline.spans();
         assert_eq!((spans[0].start_us, spans[0].name), (0, "first"));
         assert_eq!(spans[1].start_us, spans[0].duration_us);
+    }
+
+    #[test]
+    fn its_beginning_is_told_by_a_clock_that_others_read() {
+        let read = || Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap();
+        let before = read();
+        let begun = Timeline::default().begun();
+        // Two clocks are read one after the other.
+        let slack = Duration::from_millis(100);
+        assert!(begun + slack >= before && begun <= read());
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! What lies on the host while walls are compared: the probe, and what it is to look for.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use wire::{Canaries, HostFile, HostProcess};
 
 use super::CompareError;
-use crate::guest::PROBE;
+use crate::guest::{self, PROBE};
 use crate::run::{InstanceName, Registry};
 
 /// A directory of ours, and a file in `/tmp`; gone when this is dropped.
@@ -56,8 +56,7 @@ impl Workplace {
             file.write_all(workplace.canaries.secret.as_bytes())?;
         }
         builder.create(workplace.probe_directory())?;
-        fs::write(workplace.probe(), PROBE)?;
-        fs::set_permissions(workplace.probe(), Permissions::from_mode(0o755))?;
+        guest::write(PROBE, &workplace.probe())?;
         Ok(workplace)
     }
 

@@ -4,6 +4,7 @@
 //! they mean, checked. Nothing here opens a device or touches KVM.
 
 pub mod console;
+pub mod cpu_list;
 pub mod disk;
 pub mod settings;
 pub mod size;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use console::{ConsoleTarget, PortConfig, SerialTarget};
+pub use cpu_list::CpuList;
 pub use disk::{Cache, DiskConfig};
 pub use settings::{OnReboot, Protocol, Settings};
 pub use size::{MemorySize, VcpuCount, parse_bytes};

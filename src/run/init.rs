@@ -1,13 +1,12 @@
 //! Our `init` as a file of this host, for whoever is to execute it.
 
-use std::fs::{self, File, Permissions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use crate::guest::INIT;
+use crate::guest::{self, INIT};
 
 /// The program that is PID 1 behind every wall, in no directory.
 ///
@@ -24,6 +23,5 @@ pub fn in_memory() -> io::Result<File> {
 /// # Errors
 /// It cannot be written.
 pub fn write(path: &Path) -> io::Result<()> {
-    fs::write(path, INIT)?;
-    fs::set_permissions(path, Permissions::from_mode(0o755))
+    guest::write(INIT, path)
 }

@@ -30,6 +30,8 @@ pub struct Record {
     pub outcome: Outcome,
     /// The exit status of `vmm run`.
     pub exit_status: u8,
+    /// When the timeline begins, in nanoseconds of the host's monotonic clock.
+    pub begun_ns: u64,
     /// What took how long.
     pub timeline: Vec<Span>,
     /// What our process and those that it has waited for have used.
@@ -66,6 +68,7 @@ impl Record {
             limits: request.limits,
             outcome,
             exit_status: outcome.exit_status(),
+            begun_ns: u64::try_from(timeline.begun().as_nanos()).unwrap_or(u64::MAX),
             timeline: timeline.spans(),
             usage: Usage::now(),
         }
@@ -81,6 +84,11 @@ impl Usage {
             system_us: own.system_us + children.system_us,
             max_rss: own.max_rss.max(children.max_rss),
         }
+    }
+
+    /// What the children of this process that it has waited for have used, and theirs.
+    pub fn of_children() -> Self {
+        of(libc::RUSAGE_CHILDREN)
     }
 }
 
