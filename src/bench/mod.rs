@@ -12,6 +12,7 @@
 //!
 //! Only `behind` knows walls; order, statistics and reports are tested with a mock.
 
+pub mod behind;
 pub mod diff;
 pub mod explain;
 pub mod record;

@@ -1,0 +1,131 @@
+//! What all targets get alike, and what is told of it. It starts nothing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::bench::record::Fact;
+use crate::config::CpuList;
+
+/// What all targets get alike.
+#[derive(Clone, Debug)]
+pub struct Conditions {
+    /// The image: a path, or a name in the store.
+    pub image: String,
+    /// What each may use of memory, in bytes.
+    pub memory: u64,
+    /// How many processors each has.
+    pub cpus: u8,
+    /// On which of the host's they are.
+    pub cpu_list: CpuList,
+    /// The kernel of the vm wall; the store's if none is named.
+    pub kernel: Option<PathBuf>,
+    /// Words for it.
+    pub cmdline: String,
+    /// How long a run may take.
+    pub timeout: Duration,
+    /// The user's own command.
+    pub command: Vec<String>,
+    /// Whether that may end with any status.
+    pub ignores_failure: bool,
+}
+
+impl Conditions {
+    /// What is told of them, and of what no option changes.
+    pub fn facts(&self) -> Vec<Fact> {
+        let mut facts = vec![
+            fact("memory", format!("{} MiB for each", self.memory >> 20)),
+            fact(
+                "processors",
+                format!("{} for each, on CPUs {}", self.cpus, self.cpu_list),
+            ),
+        ];
+        facts.extend(FIXED.map(|(name, value)| fact(name, value.to_owned())));
+        if !self.command.is_empty() {
+            facts.push(fact("command", self.command.join(" ")));
+        }
+        facts
+    }
+
+    /// What has to be said of them above every table.
+    pub fn caveats(&self) -> Vec<String> {
+        let (cpus, on) = (usize::from(self.cpus), self.cpu_list.count());
+        let quota = format!(
+            "{cpus} processors on {on} CPUs: behind process and container a quota of time holds \
+             them to it, which stops what runs; use a --cpu-list of {cpus} CPUs"
+        );
+        (cpus < on).then_some(quota).into_iter().collect()
+    }
+}
+
+/// What is the same in every bench.
+const FIXED: [(&str, &str); 6] = [
+    (
+        "files of sessions",
+        "an ext4 of its own in the store for each target (--keep): by a loop device behind process \
+         and container, by virtio-blk behind vm",
+    ),
+    (
+        "files of single runs",
+        "in memory: tmpfs of the host behind process and container, of the guest behind vm",
+    ),
+    (
+        "cache",
+        "warm: what is read was read before; the host's page cache is below all of them, that of \
+         a guest above it behind vm",
+    ),
+    (
+        "fsync",
+        "reaches the store's file system from every wall: by a flush of the loop device, or of \
+         virtio-blk",
+    ),
+    (
+        "user",
+        "root of the place behind the wall; a user's own command has the image's user",
+    ),
+    (
+        "probe",
+        "shown by a read-only volume: a bind mount, behind vm a disk that is made for each start",
+    ),
+];
+
+fn fact(name: &str, value: String) -> Fact {
+    Fact {
+        name: name.to_owned(),
+        value,
+        matters: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conditions(cpus: u8, cpu_list: &str) -> Conditions {
+        Conditions {
+            image: "i".into(),
+            memory: 1 << 30,
+            cpus,
+            cpu_list: cpu_list.parse().unwrap(),
+            kernel: None,
+            cmdline: String::new(),
+            timeout: Duration::from_secs(1),
+            command: vec!["sort".into(), "-n".into()],
+            ignores_failure: false,
+        }
+    }
+
+    #[test]
+    fn what_is_alike_is_told() {
+        let facts = conditions(2, "0-1").facts();
+        let value = |name: &str| facts.iter().find(|f| f.name == name).unwrap().value.clone();
+        assert_eq!(value("memory"), "1024 MiB for each");
+        assert_eq!(value("processors"), "2 for each, on CPUs 0-1");
+        assert_eq!(value("command"), "sort -n");
+    }
+
+    #[test]
+    fn a_quota_that_would_stop_what_runs_is_told() {
+        assert_eq!(conditions(2, "0-1").caveats(), Vec::<String>::new());
+        assert!(conditions(1, "0-1").caveats()[0].contains("quota"));
+    }
+}

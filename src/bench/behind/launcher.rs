@@ -1,0 +1,125 @@
+//! The command lines of one target. It starts nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+
+use super::Shared;
+use super::workplace;
+use crate::run::{Registry, Wall};
+
+/// Where every wall shows the probe.
+const PLACE: &str = "/run/vmm-probe";
+/// How long a command has to end in that was asked to, in seconds.
+const GRACE: &str = "2";
+/// Longer names of targets are cut: names of instances have an end.
+const LONGEST: usize = 30;
+
+/// A wall, and what puts it up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The wall.
+    pub wall: Wall,
+    /// The OCI runtime; ours if none is named.
+    pub runtime: Option<PathBuf>,
+}
+
+/// Makes the command lines of one target.
+pub struct Launcher {
+    choice: Choice,
+    /// What its session is called, and the session's keep.
+    name: String,
+    shared: Rc<Shared>,
+}
+
+impl Launcher {
+    /// That of the target `name`.
+    pub fn new(name: &str, choice: Choice, shared: Rc<Shared>) -> Self {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let word: String = name.chars().map(plain).take(LONGEST).collect();
+        Self {
+            choice,
+            name: workplace::name(&word),
+            shared,
+        }
+    }
+
+    /// What it shares with others.
+    pub fn shared(&self) -> &Rc<Shared> {
+        &self.shared
+    }
+
+    /// The instance that a session becomes.
+    pub fn instance(&self) -> &str {
+        &self.name
+    }
+
+    /// A probe that stands, with files of its own.
+    pub fn session(&self) -> Command {
+        let mut command = self.run();
+        command.args(["--name", &self.name, "--keep", &self.name]);
+        // Every image has this directory.
+        self.add_probe(&mut command, &["serve", "--directory", "/"]);
+        command
+    }
+
+    /// A probe that stands as the instance `name`, with no file of its own.
+    pub fn idle(&self, name: &str) -> Command {
+        let mut command = self.run();
+        command.args(["--name", name]);
+        self.add_probe(&mut command, &["serve", "--directory", "/"]);
+        command
+    }
+
+    /// A probe that marks its beginning and its end; what took how long goes to `record`.
+    pub fn mark(&self, record: &Path) -> Command {
+        let mut command = self.run();
+        command.arg("--json").arg(record);
+        self.add_probe(&mut command, &["mark"]);
+        command
+    }
+
+    /// The user's own command.
+    pub fn command(&self, record: &Path) -> Command {
+        let conditions = &self.shared.conditions;
+        let mut command = self.run();
+        command.arg("--json").arg(record);
+        command.arg(&conditions.image).arg("--");
+        command.args(&conditions.command);
+        command
+    }
+
+    /// Takes away what runs of this target have left.
+    pub fn clean_up(&self) {
+        // To look is to clear away what was killed.
+        let _ = Registry::open().and_then(|registry| registry.list());
+        self.shared.workplace.remove_keep(&self.name);
+    }
+
+    fn run(&self) -> Command {
+        let conditions = &self.shared.conditions;
+        // The link leads to this program even when its file has been replaced.
+        let mut command = Command::new("/proc/self/exe");
+        command.args(["run", "--wall", self.choice.wall.name()]);
+        command.args(["--memory", &conditions.memory.to_string()]);
+        command.args(["--cpus", &conditions.cpus.to_string()]);
+        command.args(["--grace", GRACE]);
+        if let Some(runtime) = &self.choice.runtime {
+            command.arg("--runtime").arg(runtime);
+        }
+        if let (Wall::Vm, Some(kernel)) = (self.choice.wall, &conditions.kernel) {
+            command.arg("--kernel").arg(kernel);
+            command.arg("--cmdline").arg(&conditions.cmdline);
+        }
+        command
+    }
+
+    fn add_probe(&self, command: &mut Command, words: &[&str]) {
+        let directory = self.shared.workplace.probe_directory();
+        let volume = format!("{}:{PLACE}:ro", directory.display());
+        command.args(["--volume", &volume, "--user", "0:0", "--workdir", "/"]);
+        command.args(["--entrypoint", &format!("{PLACE}/probe")]);
+        command.arg(&self.shared.conditions.image).arg("--");
+        command.args(words);
+    }
+}

@@ -1,0 +1,160 @@
+//! The walls as targets: each run is a `vmm run` of its own, as a user would start it, so what
+//! is measured of a wall is what everybody gets from it.
+//!
+//! - [`conditions`]: what all targets get alike
+//! - [`workplace`]: what lies on the host meanwhile: the probe, and files of single runs
+//! - [`launcher`]: the command lines of one target
+//! - [`run`]: one `vmm run`, from its start to its end; signals and deadlines
+//! - [`usage`]: processor time
+//! - [`session`]: a probe that stands behind a wall and does what it is told
+//! - [`single`]: a wall put up for one measurement, around a probe or the user's own command
+//! - [`reading`]: what they say becomes figures; whoever stands behind a wall may lie
+
+pub mod conditions;
+pub mod launcher;
+pub mod reading;
+pub mod run;
+pub mod session;
+pub mod single;
+pub mod usage;
+pub mod workplace;
+
+use std::rc::Rc;
+
+use super::sample::Reading;
+use super::target::Target;
+use super::workload::{Kind, Workload};
+
+pub use conditions::Conditions;
+pub use launcher::Choice;
+pub use run::Interrupt;
+pub use workplace::Workplace;
+
+use launcher::Launcher;
+use run::Failure;
+use session::Session;
+
+/// What every target of a bench shares.
+pub struct Shared {
+    /// What they get alike.
+    pub conditions: Conditions,
+    /// What lies on the host for them.
+    pub workplace: Workplace,
+    /// What may end every wait.
+    pub interrupt: Interrupt,
+}
+
+/// So many starts may come to nothing, one after the other, until a session is given up.
+const PATIENCE: u32 = 3;
+
+/// A wall.
+pub struct Behind {
+    name: String,
+    control_of: Option<String>,
+    launcher: Launcher,
+    has_sessions: bool,
+    session: Option<Session>,
+    failed_starts: u32,
+}
+
+impl Behind {
+    /// The target `name`, not yet prepared. It has a session if `has_sessions`.
+    pub fn new(name: &str, choice: Choice, has_sessions: bool, shared: &Rc<Shared>) -> Self {
+        Self {
+            name: name.to_owned(),
+            control_of: None,
+            launcher: Launcher::new(name, choice, Rc::clone(shared)),
+            has_sessions,
+            session: None,
+            failed_starts: 0,
+        }
+    }
+
+    /// It is `target` over again.
+    pub fn control_of(mut self, target: &str) -> Self {
+        self.control_of = Some(target.to_owned());
+        self
+    }
+
+    /// The session, started if there is none.
+    fn session(&mut self) -> Result<&mut Session, Failure> {
+        if self.session.is_none() {
+            if self.failed_starts >= PATIENCE {
+                return Err(Failure::GivenUp(PATIENCE));
+            }
+            self.failed_starts += 1;
+            let launcher = &self.launcher;
+            let name = launcher.instance();
+            self.session = Some(Session::start(launcher.session(), name, launcher.shared())?);
+            self.failed_starts = 0;
+        }
+        self.session.as_mut().ok_or(Failure::GivenUp(PATIENCE))
+    }
+
+    fn order(&mut self, workload: &Workload, operations: u64) -> Result<Reading, Failure> {
+        let asked = self.session()?.measure(workload, operations);
+        if asked.as_ref().is_err_and(Failure::ends_a_session) {
+            // Dropped, it is ended: the next run has another.
+            self.session = None;
+        }
+        asked
+    }
+
+    fn run_once(&mut self, workload: &Workload, scale: f64) -> Result<Reading, Failure> {
+        match workload.kind {
+            Kind::Session { operations } => self.order(workload, scaled(operations, scale)),
+            Kind::Start => single::start(&self.launcher),
+            Kind::Command => single::command(&self.launcher),
+        }
+    }
+}
+
+/// `operations` by `scale`, at least one.
+fn scaled(operations: u64, scale: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, reason = "a float's cast saturates")]
+    #[expect(clippy::cast_sign_loss, reason = "and never becomes negative")]
+    let scaled = (operations as f64 * scale).round() as u64;
+    scaled.max(1)
+}
+
+impl Target for Behind {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn control_of(&self) -> Option<&str> {
+        self.control_of.as_deref()
+    }
+
+    fn prepare(&mut self) -> Result<(), String> {
+        let stands = match self.has_sessions {
+            true => self.session().map(drop),
+            // Whether the wall stands at all.
+            false => single::start(&self.launcher).map(drop),
+        };
+        stands.map_err(|failure| crate::chain(&failure))
+    }
+
+    fn run(&mut self, workload: &Workload, scale: f64) -> Result<Reading, String> {
+        let reading = self.run_once(workload, scale);
+        reading.map_err(|failure| crate::chain(&failure))
+    }
+
+    fn cleanup(&mut self) {
+        self.session = None;
+        self.launcher.clean_up();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_leaves_one_operation_at_least() {
+        assert_eq!(scaled(1000, 0.05), 50);
+        assert_eq!(scaled(10, 0.001), 1);
+        assert_eq!(scaled(u64::MAX, 10.0), u64::MAX);
+        assert_eq!(scaled(10, f64::NAN), 1);
+    }
+}

@@ -1,0 +1,339 @@
+//! One `vmm run`, from its start to its end. It knows no workload.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, pidfd_send_signal,
+    set_parent_process_death_signal,
+};
+use rustix::thread::sched_setaffinity;
+
+use crate::config::CpuList;
+use crate::signals::SignalFd;
+
+/// What ends a bench.
+const ENDS: [i32; 3] = [libc::SIGHUP, libc::SIGINT, libc::SIGTERM];
+/// The most that is kept of what is printed on standard error: its end.
+const KEPT: usize = 4096;
+/// How long `vmm run` may take to end when it was asked to.
+const END_TIME: Duration = Duration::from_secs(20);
+
+/// Why a run came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Its time has passed.
+    #[error("nothing came of it in {} s", .0.as_secs_f64())]
+    Late(Duration),
+    /// The bench is to end.
+    #[error("signal {0} has ended it")]
+    Signal(i32),
+    /// It ended, and said why.
+    #[error("{0}")]
+    Ended(String),
+    /// What came from behind the wall makes no sense.
+    #[error("{0}")]
+    Garbled(String),
+    /// The probe cannot do what it was told.
+    #[error("{0}")]
+    Refused(String),
+    /// It never came up.
+    #[error("it did not come up {0} times in a row")]
+    GivenUp(u32),
+    /// The host does not let us.
+    #[error("cannot {doing}")]
+    Host {
+        /// What we were doing.
+        doing: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl Failure {
+    /// A failure of the host.
+    pub fn host<E: Into<io::Error>>(doing: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Host {
+            doing,
+            source: source.into(),
+        }
+    }
+
+    /// Whether a session that has failed so is of no more use.
+    pub fn ends_a_session(&self) -> bool {
+        !matches!(self, Self::Refused(_))
+    }
+}
+
+/// The signals that end a bench; every wait of a run sees them.
+pub struct Interrupt {
+    signals: RefCell<SignalFd>,
+    came: Cell<Option<i32>>,
+}
+
+impl Interrupt {
+    /// Takes them from now on.
+    ///
+    /// # Errors
+    /// The host has no file descriptor left.
+    pub fn take() -> io::Result<Self> {
+        Ok(Self {
+            signals: RefCell::new(SignalFd::new(&ENDS)?),
+            came: Cell::new(None),
+        })
+    }
+
+    /// The first that has come.
+    pub fn came(&self) -> Option<i32> {
+        if self.came.get().is_none() {
+            self.came.set(self.signals.borrow_mut().take());
+        }
+        self.came.get()
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        let number = self.signals.borrow().as_raw_fd();
+        // SAFETY: the descriptor lives as long as `self`.
+        unsafe { BorrowedFd::borrow_raw(number) }
+    }
+}
+
+/// When a wait is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    at: Instant,
+    time: Duration,
+}
+
+impl Deadline {
+    /// After `time`, from now on.
+    pub fn after(time: Duration) -> Self {
+        Self {
+            at: Instant::now() + time,
+            time,
+        }
+    }
+
+    fn left(self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+}
+
+/// What has come of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Its standard output.
+    Output,
+    /// Its end.
+    Ended,
+}
+
+/// A `vmm run`; dropped, it is ended.
+pub struct Run {
+    child: Child,
+    pidfd: OwnedFd,
+    output: Option<ChildStdout>,
+    errors: Option<ChildStderr>,
+    said: Vec<u8>,
+    status: Option<ExitStatus>,
+}
+
+impl Run {
+    /// Starts `command` on `cpus`. It ends with this thread, however that ends.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(mut command: Command, cpus: &CpuList) -> Result<Self, Failure> {
+        let (ours, cpus) = (getpid(), cpus.set());
+        let tie = move || {
+            set_parent_process_death_signal(Some(Signal::TERM))?;
+            sched_setaffinity(None, &cpus)?;
+            match getppid() == Some(ours) {
+                true => Ok(()),
+                // It went before it was heard of.
+                false => Err(io::ErrorKind::Interrupted.into()),
+            }
+        };
+        // SAFETY: between fork and exec it makes system calls and allocates nothing.
+        unsafe { command.pre_exec(tie) };
+        // Keys of a terminal are ours, and so is what follows from them.
+        command.process_group(0).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(Failure::host("start vmm run"))?;
+        let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
+        Ok(Self {
+            output: child.stdout.take(),
+            errors: child.stderr.take(),
+            pidfd: pidfd.map_err(Failure::host("follow vmm run"))?,
+            child,
+            said: Vec::new(),
+            status: None,
+        })
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its standard input, the first time.
+    pub fn input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// Waits until it prints something, which is added to `into`, or has ended.
+    ///
+    /// # Errors
+    /// It is `deadline`, or a signal has come.
+    pub fn next(
+        &mut self,
+        into: &mut Vec<u8>,
+        deadline: Deadline,
+        interrupt: &Interrupt,
+    ) -> Result<Event, Failure> {
+        loop {
+            let ready = self.poll(deadline, interrupt)?;
+            if let Some(signal) = interrupt.came() {
+                return Err(Failure::Signal(signal));
+            }
+            if ready.errors {
+                self.read_errors();
+            }
+            if ready.output && self.read_output(into)? {
+                return Ok(Event::Output);
+            }
+            if ready.ended && !ready.output {
+                return Ok(Event::Ended);
+            }
+            if deadline.left().is_zero() {
+                return Err(Failure::Late(deadline.time));
+            }
+        }
+    }
+
+    fn poll(&self, deadline: Deadline, interrupt: &Interrupt) -> Result<Ready, Failure> {
+        let (pidfd, interrupt) = (self.pidfd.as_fd(), interrupt.fd());
+        // One that is closed is not looked at: a descriptor that is always there stands for it.
+        let output = self
+            .output
+            .as_ref()
+            .map_or(interrupt, |output| output.as_fd());
+        let errors = self
+            .errors
+            .as_ref()
+            .map_or(interrupt, |errors| errors.as_fd());
+        let watched = [pidfd, interrupt, output, errors];
+        let mut polled = watched.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        let left = Timespec::try_from(deadline.left()).ok();
+        match poll(&mut polled, left.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(Failure::host("wait for vmm run")(error)),
+        }
+        let [ended, _, output, errors] = polled.map(|polled| !polled.revents().is_empty());
+        Ok(Ready {
+            ended,
+            output: output && self.output.is_some(),
+            errors: errors && self.errors.is_some(),
+        })
+    }
+
+    /// Whether there was something.
+    fn read_output(&mut self, into: &mut Vec<u8>) -> Result<bool, Failure> {
+        let Some(output) = &mut self.output else {
+            return Ok(false);
+        };
+        let mut buffer = [0; 64 << 10];
+        let count = output
+            .read(&mut buffer)
+            .map_err(Failure::host("read from vmm run"))?;
+        if count == 0 {
+            self.output = None;
+        }
+        into.extend_from_slice(&buffer[..count]);
+        Ok(count > 0)
+    }
+
+    fn read_errors(&mut self) {
+        let mut buffer = [0; KEPT];
+        let read = self.errors.as_mut().map(|errors| errors.read(&mut buffer));
+        match read {
+            Some(Ok(count @ 1..)) => {
+                self.said.extend_from_slice(&buffer[..count]);
+                let surplus = self.said.len().saturating_sub(KEPT);
+                self.said.drain(..surplus);
+            }
+            _ => self.errors = None,
+        }
+    }
+
+    /// Its exit status, once it has ended, as a shell tells it.
+    ///
+    /// # Errors
+    /// Somebody else has waited for it.
+    pub fn status(&mut self) -> Result<i32, Failure> {
+        let status = self
+            .child
+            .wait()
+            .map_err(Failure::host("wait for vmm run"))?;
+        self.status = Some(status);
+        Ok(status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
+    }
+
+    /// Why it has ended with `status`: what was said last, by it or by its command.
+    pub fn reason(&self, status: i32) -> String {
+        let said = String::from_utf8_lossy(&self.said);
+        let mut lines = said.lines().rev().map(str::trim);
+        match lines.find(|line| !line.is_empty()) {
+            Some(line) if status == 125 => line.strip_prefix("vmm: ").unwrap_or(line).to_owned(),
+            Some(line) => format!("it ended with status {status}: {line}"),
+            None => format!("it ended with status {status}"),
+        }
+    }
+
+    /// Asks it to end, and makes it; whatever it printed meanwhile is lost.
+    fn end(&mut self) {
+        // One that has ended hears nothing.
+        let _ = pidfd_send_signal(&self.pidfd, Signal::TERM);
+        self.output = None;
+        self.errors = None;
+        if !self.has_ended_by(Deadline::after(END_TIME)) {
+            let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+
+    fn has_ended_by(&self, deadline: Deadline) -> bool {
+        loop {
+            let left = Timespec::try_from(deadline.left()).ok();
+            let mut polled = [PollFd::new(&self.pidfd, PollFlags::IN)];
+            match poll(&mut polled, left.as_ref()) {
+                Err(Errno::INTR) => {}
+                ended => return ended.is_ok_and(|count| count > 0),
+            }
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.status.is_none() {
+            // Whose input has ended has nothing more to do.
+            drop(self.child.stdin.take());
+            self.end();
+        }
+    }
+}
+
+/// Who has something to tell.
+struct Ready {
+    ended: bool,
+    output: bool,
+    errors: bool,
+}

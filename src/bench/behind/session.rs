@@ -1,0 +1,135 @@
+//! A probe that stands behind a wall and does what it is told.
+
+use std::io::Write;
+use std::process::{ChildStdin, Command, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use wire::{Answer, Order};
+
+use super::Shared;
+use super::reading;
+use super::run::{Deadline, Event, Failure, Run};
+use super::usage::Standing;
+use crate::bench::sample::Reading;
+use crate::bench::workload::Workload;
+
+/// How long a wall may take to stand, on the slowest host that we know.
+const START_TIME: Duration = Duration::from_secs(180);
+/// The longest answer, in bytes.
+const LONGEST: usize = 1 << 20;
+
+/// A session; dropped, it is ended.
+pub struct Session {
+    standing: Standing,
+    dialogue: Dialogue,
+}
+
+/// Orders and answers, in turn.
+struct Dialogue {
+    input: ChildStdin,
+    run: Run,
+    shared: Rc<Shared>,
+}
+
+impl Session {
+    /// Starts one by `command`, which makes it the instance `name`, and waits until its probe
+    /// answers.
+    ///
+    /// # Errors
+    /// The wall cannot be put up, or no probe is behind it.
+    pub fn start(command: Command, name: &str, shared: &Rc<Shared>) -> Result<Self, Failure> {
+        let mut dialogue = Dialogue::start(command, shared)?;
+        let nothing = Order {
+            workload: String::new(),
+            operations: 0,
+        };
+        // What the answer says is of no interest, only that there is one.
+        dialogue.ask(&nothing, START_TIME)?;
+        Ok(Self {
+            standing: Standing::new(name, dialogue.run.pid()),
+            dialogue,
+        })
+    }
+
+    /// Its `vmm run`.
+    pub fn process(&self) -> u32 {
+        self.dialogue.run.pid()
+    }
+
+    /// Does `workload` so many times.
+    ///
+    /// # Errors
+    /// It cannot be done, or takes too long.
+    pub fn measure(&mut self, workload: &Workload, operations: u64) -> Result<Reading, Failure> {
+        let order = Order {
+            workload: workload.name.to_owned(),
+            operations,
+        };
+        let timeout = self.dialogue.shared.conditions.timeout;
+        let before = self.standing.used();
+        let begin = Instant::now();
+        let answer = self.dialogue.ask(&order, timeout)?;
+        let host = begin.elapsed();
+        let used = self.standing.used().zip(before);
+        let measured = match answer {
+            Answer::Measured(measured) => *measured,
+            Answer::Failed(reason) => return Err(Failure::Refused(reading::printable(&reason))),
+        };
+        let reading = reading::of_session(workload, &measured, host).map_err(Failure::Garbled)?;
+        Ok(Reading {
+            cpu_ns: used.map(|(after, before)| after.saturating_sub(before)),
+            ..reading
+        })
+    }
+}
+
+impl Dialogue {
+    fn start(mut command: Command, shared: &Rc<Shared>) -> Result<Self, Failure> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut run = Run::start(command, &shared.conditions.cpu_list)?;
+        Ok(Self {
+            input: run.input().ok_or_else(|| garbled("it has no input"))?,
+            run,
+            shared: Rc::clone(shared),
+        })
+    }
+
+    fn ask(&mut self, order: &Order, timeout: Duration) -> Result<Answer, Failure> {
+        let deadline = Deadline::after(timeout);
+        let mut line = serde_json::to_vec(order).expect("a text and a number are valid JSON");
+        line.push(b'\n');
+        // One that has ended says why below.
+        let _ = self.input.write_all(&line);
+        let answer = self.line(deadline)?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| garbled(&format!("the probe's answer makes no sense: {error}")))
+    }
+
+    /// The next line, without its end; nothing may follow it.
+    fn line(&mut self, deadline: Deadline) -> Result<Vec<u8>, Failure> {
+        let mut line = Vec::new();
+        loop {
+            let event = self.run.next(&mut line, deadline, &self.shared.interrupt)?;
+            if event == Event::Ended {
+                let status = self.run.status()?;
+                return Err(Failure::Ended(self.run.reason(status)));
+            }
+            match line.iter().position(|byte| *byte == b'\n') {
+                Some(end) if end + 1 == line.len() => {
+                    line.truncate(end);
+                    return Ok(line);
+                }
+                Some(_) => return Err(garbled("the probe says more than it was asked")),
+                None if line.len() > LONGEST => {
+                    return Err(garbled("the probe's answer has no end"));
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+fn garbled(what: &str) -> Failure {
+    Failure::Garbled(what.to_owned())
+}
