@@ -4,16 +4,17 @@
 //! - [`target`]: a place where workloads run: a wall, another VMM, or a mock
 //! - [`rounds`]: in which order, and for how long
 //! - [`sample`]: what one run has given; [`record`]: all of it, on disk at once
-//! - environment: where it was measured
+//! - [`environment`]: where it was measured
 //! - [`statistics`]: samples become medians, and ratios with their intervals
 //! - [`summary`]: what can be said of it all, for reports; [`diff`]: of two records
 //! - [`explain`]: what accounts for a cost, counted in a pass of its own
 //! - [`vmms`]: other VMMs beside ours
 //!
-//! Only `behind` knows walls; order, statistics and reports are tested with a mock.
+//! Only [`behind`] knows walls; order, statistics and reports are tested with a mock.
 
 pub mod behind;
 pub mod diff;
+pub mod environment;
 pub mod explain;
 pub mod record;
 pub mod rounds;
