@@ -5,6 +5,7 @@
 //! - [`rounds`]: in which order, and for how long
 //! - [`sample`]: what one run has given; [`record`]: all of it, on disk at once
 //! - [`environment`]: where it was measured
+//! - [`density`]: how much memory instances have, side by side
 //! - [`statistics`]: samples become medians, and ratios with their intervals
 //! - [`summary`]: what can be said of it all, for reports; [`diff`]: of two records
 //! - [`explain`]: what accounts for a cost, counted in a pass of its own
@@ -13,6 +14,7 @@
 //! Only [`behind`] knows walls; order, statistics and reports are tested with a mock.
 
 pub mod behind;
+pub mod density;
 pub mod diff;
 pub mod environment;
 pub mod explain;

@@ -11,6 +11,10 @@ use super::tree::Group;
 pub struct Statistics {
     /// Time of processors.
     pub cpu: Option<Duration>,
+    /// Memory that is charged to it now, the kernel's and caches of files too, in bytes.
+    pub memory: Option<u64>,
+    /// The kernel's part of that, where it is told.
+    pub kernel_memory: Option<u64>,
     /// The most memory at any time, in bytes.
     pub memory_peak: Option<u64>,
     /// How many processes were killed for want of memory.
@@ -22,6 +26,8 @@ impl Statistics {
         let with = |controller| groups.iter().find(|group| group.can(controller));
         Self {
             cpu: with("cpuacct").and_then(cpu),
+            memory: with("memory").and_then(memory),
+            kernel_memory: with("memory").and_then(kernel_memory),
             memory_peak: with("memory").and_then(memory_peak),
             oom_kills: with("memory").and_then(oom_kills),
         }
@@ -51,6 +57,20 @@ fn cpu(group: &Group) -> Option<Duration> {
             &group.read("cpu.stat"),
             "usage_usec",
         )?)),
+    }
+}
+
+fn memory(group: &Group) -> Option<u64> {
+    number(&group.read(match group.version {
+        1 => "memory.usage_in_bytes",
+        _ => "memory.current",
+    }))
+}
+
+fn kernel_memory(group: &Group) -> Option<u64> {
+    match group.version {
+        1 => number(&group.read("memory.kmem.usage_in_bytes")),
+        _ => field(&group.read("memory.stat"), "kernel"),
     }
 }
 

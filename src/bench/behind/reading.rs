@@ -7,6 +7,7 @@ use wire::Measured;
 
 use crate::bench::sample::{Measure, Phase, Reading};
 use crate::bench::workload::{Unit, Workload};
+use crate::output::plain;
 
 /// By how much the clock behind a wall may be ahead of ours: a part of the time, and a bit that
 /// is lost at both ends.
@@ -92,12 +93,9 @@ pub fn phases(begin: u64, events: &[(String, u64)]) -> Vec<Phase> {
         .collect()
 }
 
-/// What comes from behind a wall, as a terminal may have it.
-pub fn printable(text: &str) -> String {
-    let shown = text.chars().take(SHOWN);
-    shown
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+/// What comes from behind a wall, as much of it as a line has, and as a terminal may have it.
+pub fn shown(text: &str) -> String {
+    plain(&text.chars().take(SHOWN).collect::<String>())
 }
 
 /// 585 years at most.
@@ -199,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_a_probe_says_moves_no_cursor() {
-        assert_eq!(printable("a\x1b[2Jb"), "a\u{fffd}[2Jb");
-        assert_eq!(printable(&"x".repeat(1000)).len(), SHOWN);
+        assert!(!shown("a\x1b[2Jb").contains('\x1b'));
+        assert_eq!(shown(&"x".repeat(1000)).len(), SHOWN);
     }
 }

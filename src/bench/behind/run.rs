@@ -15,7 +15,9 @@ use rustix::process::{
 };
 use rustix::thread::sched_setaffinity;
 
+use super::reading::shown;
 use crate::config::CpuList;
+use crate::run::outcome;
 use crate::signals::SignalFd;
 
 /// What ends a bench.
@@ -291,8 +293,10 @@ impl Run {
         let said = String::from_utf8_lossy(&self.said);
         let mut lines = said.lines().rev().map(str::trim);
         match lines.find(|line| !line.is_empty()) {
-            Some(line) if status == 125 => line.strip_prefix("vmm: ").unwrap_or(line).to_owned(),
-            Some(line) => format!("it ended with status {status}: {line}"),
+            Some(line) if status == i32::from(outcome::OURS) => {
+                shown(line.strip_prefix("vmm: ").unwrap_or(line))
+            }
+            Some(line) => format!("it ended with status {status}: {}", shown(line)),
             None => format!("it ended with status {status}"),
         }
     }

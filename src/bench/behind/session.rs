@@ -74,7 +74,7 @@ impl Session {
         let used = self.standing.used().zip(before);
         let measured = match answer {
             Answer::Measured(measured) => *measured,
-            Answer::Failed(reason) => return Err(Failure::Refused(reading::printable(&reason))),
+            Answer::Failed(reason) => return Err(Failure::Refused(reading::shown(&reason))),
         };
         let reading = reading::of_session(workload, &measured, host).map_err(Failure::Garbled)?;
         Ok(Reading {

@@ -117,9 +117,23 @@ mod tests {
         assert_eq!(known[1].value, "quiet");
     }
 
+    fn folder_with(script: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        crate::guest::write(script.as_bytes(), &folder.path().join("runtime")).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_runtime_says_its_version_in_its_first_line() {
+        let folder = folder_with("#!/bin/sh\necho runc version 1.1.5; echo commit: x\n");
+        let told = runtime(&folder.path().join("runtime"));
+        assert_eq!(told.value, "runc version 1.1.5");
+    }
+
     #[test]
     fn a_runtime_that_says_nothing_is_unknown() {
-        assert_eq!(runtime(Path::new("/bin/true")).value, "unknown");
+        let silent = folder_with("#!/bin/sh\n");
+        assert_eq!(runtime(&silent.path().join("runtime")).value, "unknown");
         assert_eq!(runtime(Path::new("/no/such")).value, "unknown");
     }
 }
