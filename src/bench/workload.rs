@@ -67,3 +67,46 @@ pub enum Suite {
     /// Everything
     Full,
 }
+
+/// Stub.
+pub const BUILT_IN: &[Workload] = &[
+    stub("start", Kind::Start, Unit::Nanoseconds),
+    stub(
+        "getpid",
+        Kind::Session {
+            operations: 200_000,
+        },
+        Unit::Nanoseconds,
+    ),
+    stub(
+        "pipe-switch",
+        Kind::Session { operations: 5_000 },
+        Unit::Nanoseconds,
+    ),
+    stub(
+        "fork-wait",
+        Kind::Session { operations: 50 },
+        Unit::Nanoseconds,
+    ),
+    stub(
+        "stream-triad",
+        Kind::Session { operations: 10 },
+        Unit::NanosecondsPerByte,
+    ),
+    stub(
+        "file-fsync",
+        Kind::Session { operations: 5 },
+        Unit::Nanoseconds,
+    ),
+];
+
+const fn stub(name: &'static str, kind: Kind, unit: Unit) -> Workload {
+    Workload {
+        name,
+        isolates: "a stub",
+        why: "it is one",
+        kind,
+        unit,
+        suite: Suite::Quick,
+    }
+}

@@ -1,5 +1,6 @@
 //! The command line: the types that clap parses, and nothing else.
 
+pub mod bench;
 pub mod compare;
 pub mod image;
 pub mod instances;
@@ -93,6 +94,10 @@ pub enum Command {
     /// Compare what a process sees and can reach behind each wall
     #[command(after_help = compare::COMPARE_HELP)]
     Compare(compare::Compare),
+
+    /// Measure what each wall costs
+    #[command(after_help = bench::BENCH_HELP)]
+    Bench(Box<bench::Bench>),
 
     /// Tell whether a stock kernel will boot on this host, and what else a machine finds here
     #[command(after_help = DOCTOR_STATUS)]

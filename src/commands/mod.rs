@@ -1,5 +1,6 @@
 //! Each verb of the command line, a file each: from what was meant to an exit status.
 
+mod bench;
 mod boot;
 mod commit;
 mod compare;
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Run(options)) => Ok(run::run(*options)),
         Some(Command::Instance(command)) => instances::run(command),
         Some(Command::Compare(options)) => compare::run(options),
+        Some(Command::Bench(options)) => bench::run(*options),
         Some(Command::Doctor { json }) => Ok(ExitCode::from(doctor::run(json)?)),
         Some(Command::Image(command)) => image::run(command),
         Some(Command::Completions { shell }) => completions::run(shell),

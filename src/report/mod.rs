@@ -3,6 +3,7 @@
 
 pub mod csv;
 mod date;
+pub mod diff;
 pub mod example;
 pub mod html;
 pub mod markdown;

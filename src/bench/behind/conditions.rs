@@ -57,35 +57,18 @@ impl Conditions {
     }
 }
 
-/// What is the same in every bench.
+/// What is the same in every bench (docs/benchmarking.md has the reasons).
 const FIXED: [(&str, &str); 6] = [
     (
         "files of sessions",
-        "an ext4 of its own in the store for each target (--keep): by a loop device behind process \
-         and container, by virtio-blk behind vm",
+        "an ext4 in the store for each (--keep), by a loop device behind process and container, by \
+         virtio-blk behind vm",
     ),
-    (
-        "files of single runs",
-        "in memory: tmpfs of the host behind process and container, of the guest behind vm",
-    ),
-    (
-        "cache",
-        "warm: what is read was read before; the host's page cache is below all of them, that of \
-         a guest above it behind vm",
-    ),
-    (
-        "fsync",
-        "reaches the store's file system from every wall: by a flush of the loop device, or of \
-         virtio-blk",
-    ),
-    (
-        "user",
-        "root of the place behind the wall; a user's own command has the image's user",
-    ),
-    (
-        "probe",
-        "shown by a read-only volume: a bind mount, behind vm a disk that is made for each start",
-    ),
+    ("files of single runs", "in memory"),
+    ("cache", "warm, the host's and a guest's"),
+    ("fsync", "reaches the store's file system"),
+    ("probe", "a read-only volume"),
+    ("user", "root; of a command, the image's"),
 ];
 
 fn fact(name: &str, value: String) -> Fact {

@@ -9,7 +9,7 @@ const MOST: usize = 5;
 pub(super) fn of_unit(unit: Unit, low: f64, high: f64) -> Vec<f64> {
     let rate = |figure: f64| 1e9 / figure;
     let mut ticks = match unit {
-        Unit::Nanoseconds => logarithmic(low, high),
+        Unit::Nanoseconds | Unit::Count => logarithmic(low, high),
         Unit::Bytes => binary(low, high),
         // A reader sees bytes for a second: they are to be round.
         Unit::NanosecondsPerByte => binary(rate(high), rate(low))

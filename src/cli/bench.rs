@@ -1,0 +1,303 @@
+//! The options of `vmm bench`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand, ValueHint};
+
+use crate::bench::density;
+use crate::bench::workload::{BUILT_IN, Suite};
+use crate::config::{CpuList, MemorySize, VcpuCount};
+use crate::report::Format;
+use crate::run::Wall;
+
+/// What follows the help of `vmm bench`.
+pub const BENCH_HELP: &str = "\
+What is measured:
+    vmm bench                       the suite quick, on an image with nothing in it
+    vmm bench IMAGE -- CMD          how long CMD takes behind each wall, start and end included
+    vmm bench --suite full IMAGE    the built-in workloads, on IMAGE
+    vmm bench --list                which those are, and why a wall would change them
+
+Each round runs every workload behind every wall once, in an order drawn anew; ratios are medians
+over the rounds, with an interval that holds 95 times in 100. The first wall is measured twice,
+under two names: what differs there is noise, and no wall's. A wall that cannot be had has its
+reason below the table, and the others stand. Ctrl-C ends it with a report of what is there.
+
+DUR is a number of seconds, or has a suffix: 500ms, 90s, 3m, 1h.
+
+Exit status:
+    0     measured
+    1     vmm itself failed, or nothing could be measured
+    2     wrong usage
+  128+n   signal n ended it; what there was by then is in the report
+
+Examples:
+    vmm bench
+    vmm bench debian.tar -- python3 -c pass
+    vmm bench --only getpid,start --rounds 50 --export html getpid.html
+    vmm bench --runtime /usr/sbin/runc --wall process,container --export json before.json
+    vmm bench diff before.json after.json";
+
+/// What `vmm bench` is told.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Bench {
+    /// Another job than measuring.
+    #[command(subcommand)]
+    pub job: Option<Job>,
+
+    /// What to measure.
+    #[command(flatten)]
+    pub measure: Measure,
+}
+
+/// Jobs with records.
+#[derive(Debug, Subcommand)]
+pub enum Job {
+    /// Print what has changed from one record to another
+    #[command(after_help = "\
+Records of places, or of conditions, that make figures differ are not compared unless forced: the
+difference is named.")]
+    Diff {
+        /// The record before (--export json)
+        #[arg(value_hint = ValueHint::FilePath)]
+        before: PathBuf,
+
+        /// The record after
+        #[arg(value_hint = ValueHint::FilePath)]
+        after: PathBuf,
+
+        /// Compare them even where they differ in what makes figures
+        #[arg(long)]
+        force: bool,
+    },
+
+    /// Print the report of a record again, or export it
+    Report {
+        /// The record (--export json)
+        #[arg(value_hint = ValueHint::FilePath)]
+        record: PathBuf,
+
+        /// Where else it goes.
+        #[command(flatten)]
+        results: Results,
+    },
+}
+
+/// What is measured, where, for how long and under which conditions.
+#[derive(Args, Debug)]
+pub struct Measure {
+    /// The image, as for `vmm run` [default: one with nothing in it]
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub image: Option<String>,
+
+    /// Measure this command of the image
+    #[arg(last = true, requires = "image")]
+    pub command: Vec<String>,
+
+    /// List the built-in workloads, and measure nothing
+    #[arg(long, help_heading = "Workloads")]
+    pub list: bool,
+
+    /// Measure these built-in workloads [default: quick, or CMD alone]
+    #[arg(long, help_heading = "Workloads")]
+    pub suite: Option<Suite>,
+
+    /// Only this one of all built-in workloads; may be repeated
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = names(),
+        hide_possible_values = true,
+        help_heading = "Workloads"
+    )]
+    pub only: Vec<String>,
+
+    /// Not this one; may be repeated
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = names(),
+        hide_possible_values = true,
+        help_heading = "Workloads"
+    )]
+    pub skip: Vec<String>,
+
+    /// CMD may end with any status but 125
+    #[arg(long, requires = "command", help_heading = "Workloads")]
+    pub ignore_failure: bool,
+
+    /// A wall to measure; ratios are taken to the first; may be repeated [default: all three]
+    #[arg(
+        long,
+        value_name = "WALL",
+        value_delimiter = ',',
+        help_heading = "Walls"
+    )]
+    pub wall: Vec<Wall>,
+
+    /// Another OCI runtime for the container wall, beside our own; may be repeated
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = "Walls")]
+    pub runtime: Vec<PathBuf>,
+
+    /// Kernel for the vm wall: a path, or a name of `vmm kernel list` [default: that of `vmm kernel use`]
+    #[arg(long, value_name = "KERNEL", value_hint = ValueHint::FilePath, help_heading = "Walls")]
+    pub kernel: Option<PathBuf>,
+
+    /// Words added to that kernel's command line
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "kernel",
+        default_value = "",
+        hide_default_value = true,
+        help_heading = "Walls"
+    )]
+    pub cmdline: String,
+
+    /// Do not measure the first wall twice: nothing is known of the noise then
+    #[arg(long, help_heading = "Walls")]
+    pub no_control: bool,
+
+    /// How many rounds count; one more warms up
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u32).range(1..=100_000),
+        help_heading = "Rounds"
+    )]
+    pub rounds: u32,
+
+    /// Begin no round that would not end in time [default: by the suite, 1m to 1h]
+    #[arg(long, value_name = "DUR", value_parser = duration, help_heading = "Rounds")]
+    pub time_budget: Option<Duration>,
+
+    /// How long one run may take
+    #[arg(long, value_name = "DUR", value_parser = duration, default_value = "60s", help_heading = "Rounds")]
+    pub timeout: Duration,
+
+    /// Draw the orders of a record again: its seed
+    #[arg(long, value_name = "N", help_heading = "Rounds")]
+    pub seed: Option<u64>,
+
+    /// What each wall may use of memory, with suffix K, M or G
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "2G",
+        help_heading = "Equal for all walls"
+    )]
+    pub memory: MemorySize,
+
+    /// How many processors each wall has [default: all of --cpu-list]
+    #[arg(long, value_name = "N", help_heading = "Equal for all walls")]
+    pub cpus: Option<VcpuCount>,
+
+    /// CPUs that all of it runs on, as in 0-3,8 [default: as many as --cpus, of all]
+    #[arg(long, value_name = "LIST", help_heading = "Equal for all walls")]
+    pub cpu_list: Option<CpuList>,
+
+    /// Where else results go.
+    #[command(flatten)]
+    pub results: Results,
+}
+
+/// Where else results go.
+#[derive(Args, Debug)]
+pub struct Results {
+    /// Write FILE as json (the record), csv, markdown or html; may be repeated
+    #[arg(
+        long,
+        num_args = 2,
+        value_names = ["FORMAT", "FILE"],
+        value_hint = ValueHint::FilePath,
+        help_heading = "Results"
+    )]
+    pub export: Vec<String>,
+
+    /// Print the distribution of each figure as well
+    #[arg(long, help_heading = "Results")]
+    pub details: bool,
+}
+
+impl Results {
+    /// What is to be written where.
+    ///
+    /// # Errors
+    /// A format is none.
+    pub fn exports(&self) -> Result<Vec<(Format, PathBuf)>, String> {
+        let pairs = self.export.as_chunks::<2>().0.iter();
+        pairs
+            .map(|[format, path]| Ok((format_of(format)?, path.into())))
+            .collect()
+    }
+}
+
+fn format_of(name: &str) -> Result<Format, String> {
+    clap::ValueEnum::from_str(name, false)
+        .map_err(|_| format!("'{name}' is no format of --export: use json, csv, markdown or html"))
+}
+
+fn names() -> PossibleValuesParser {
+    let names = BUILT_IN.iter().map(|workload| workload.name);
+    PossibleValuesParser::new(names.chain([density::NAME]))
+}
+
+/// A number of seconds, or one with a suffix.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [
+        ("ms", 0.001),
+        ("s", 1.0),
+        ("m", 60.0),
+        ("h", 3600.0),
+        ("", 1.0),
+    ];
+    let found = units.iter().find_map(|(suffix, seconds)| {
+        let number: f64 = text.strip_suffix(suffix)?.parse().ok()?;
+        Some(number * seconds)
+    });
+    let seconds = found.ok_or("use seconds, or a suffix, as in 500ms, 90s, 3m or 1h")?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(Duration::ZERO) => Err("no time at all".to_owned()),
+        duration => duration.map_err(|error| error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_suffix_or_is_in_seconds() {
+        let seconds = |text| duration(text).map(|duration| duration.as_secs_f64());
+        let all = ["500ms", "90", "90s", "1.5m", "2h"].map(|text| seconds(text).unwrap());
+        assert_eq!(all, [0.5, 90.0, 90.0, 90.0, 7200.0]);
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in ["", "s", "-1", "0", "nan", "inf", "1d", "1 s", "1e300h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn exports_are_pairs_of_format_and_file() {
+        let results = |words: &[&str]| Results {
+            export: words.iter().map(|word| (*word).to_owned()).collect(),
+            details: false,
+        };
+        let exports = results(&["csv", "a", "html", "b"]).exports().unwrap();
+        assert_eq!(
+            exports,
+            [(Format::Csv, "a".into()), (Format::Html, "b".into())]
+        );
+        let error = results(&["pdf", "a"]).exports().unwrap_err();
+        assert!(error.contains("use json, csv, markdown or html"), "{error}");
+    }
+}

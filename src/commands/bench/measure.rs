@@ -1,0 +1,301 @@
+//! The measuring, from the first look at the host to the end of the record.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::Failure;
+use super::plan::{self, Extent, Wanted};
+use super::results::{self, Exports};
+use crate::bench::behind::{Behind, Interrupt, Shared, Workplace};
+use crate::bench::density::{self, Bounds};
+use crate::bench::environment::meanwhile::Meanwhile;
+use crate::bench::environment::{Environment, software};
+use crate::bench::record::{Begin, End, Entry, FORMAT, Fact, Journal, Record, TargetNote, VERSION};
+use crate::bench::rounds::{self, Plan, Progress, Step, Watcher};
+use crate::bench::sample::Outcome;
+use crate::bench::target::Target;
+use crate::bench::workload::{Kind, Workload};
+use crate::cli::bench::Measure;
+use crate::image::{Image, ResolveOptions, Store};
+use crate::kernel::Kernels;
+use crate::output::say;
+use crate::report::progress::{Live, Now};
+use crate::run::Wall;
+
+/// Measures what `options` say, tells it, and writes it down.
+pub(super) fn run(options: Measure) -> Result<ExitCode, Failure> {
+    let exports = Exports::open(options.results.exports()?)?;
+    let prepared = match Prepared::of(&options, &exports) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            exports.forget();
+            return Err(error);
+        }
+    };
+    let signal = Rc::clone(&prepared.shared);
+    let (record, path, written) = prepared.measure();
+    results::show(&record, options.results.details)?;
+    say(format_args!("record: {}", path.display()));
+    exports.copy_record(&path)?;
+    exports.write(&record)?;
+    written?;
+    Ok(status(&record, signal.interrupt.came()))
+}
+
+/// Something was measured, or nothing, or a signal has ended it.
+fn status(record: &Record, signal: Option<i32>) -> ExitCode {
+    let is_figure = |entry: &Entry| match entry {
+        Entry::Sample(sample) => matches!(sample.outcome, Outcome::Measured(_)),
+        Entry::Density(_) => true,
+        _ => false,
+    };
+    match signal {
+        Some(signal) => ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)),
+        None if record.entries.iter().any(is_figure) => ExitCode::SUCCESS,
+        None => ExitCode::FAILURE,
+    }
+}
+
+/// All that is there before the first run.
+struct Prepared {
+    shared: Rc<Shared>,
+    image: Image,
+    wanted: Vec<Wanted>,
+    plan: Plan,
+    bounds: Option<Bounds>,
+    journal: Journal,
+    path: PathBuf,
+}
+
+impl Prepared {
+    fn of(options: &Measure, exports: &Exports) -> Result<Self, Failure> {
+        let interrupt = Interrupt::take()?;
+        let store = Store::open_default()?;
+        let workplace = Workplace::set_up()?;
+        let named = options.image.clone();
+        let name = named.unwrap_or_else(|| workplace.empty_image().display().to_string());
+        let image = store.resolve(&name, &ResolveOptions::default())?;
+        let environment = Environment::examine();
+        let shared = Rc::new(Shared {
+            conditions: plan::conditions(options, name),
+            workplace,
+            interrupt,
+        });
+        let extent = plan::extent(options, environment.is_slow());
+        let plan = plan_of(options, extent);
+        let wanted = plan::targets(options);
+        let begin = Begin {
+            environment: facts(options, &environment, &store, &image, &wanted),
+            caveats: [environment.caveats(), shared.conditions.caveats()].concat(),
+            ..begin(&shared, &plan, &wanted)
+        };
+        let path = match exports.record() {
+            Some(path) => path.to_owned(),
+            None => own_path(&store, begin.started)?,
+        };
+        Ok(Self {
+            journal: Journal::create(&path, begin)?,
+            bounds: plan::wants_density(options).then(|| Bounds::of_this_host(extent.instances)),
+            shared,
+            image,
+            wanted,
+            plan,
+            path,
+        })
+    }
+
+    /// Measures; the record, where it is, and whether all of it is there.
+    fn measure(mut self) -> (Record, PathBuf, Result<(), Failure>) {
+        let meanwhile = Meanwhile::begin();
+        let end = self.rounds();
+        self.densities();
+        let end = End {
+            during: meanwhile.facts(),
+            seconds: self.journal.elapsed().as_secs(),
+            ..end
+        };
+        let written = self.journal.append(Entry::End(end));
+        (
+            self.journal.into_record(),
+            self.path,
+            written.map_err(Failure::from),
+        )
+    }
+
+    fn rounds(&mut self) -> End {
+        if self.plan.workloads.is_empty() {
+            return End {
+                reason: "instances were counted".to_owned(),
+                seconds: 0,
+                during: Vec::new(),
+            };
+        }
+        let sessions = |workload: &Workload| matches!(workload.kind, Kind::Session { .. });
+        let has_sessions = self.plan.workloads.iter().any(sessions);
+        let wanted = self.wanted.iter();
+        let mut targets: Vec<Box<dyn Target>> = wanted
+            .map(|wanted| target(wanted, has_sessions, &self.shared))
+            .collect();
+        let mut onlooker = Onlooker {
+            live: Live::on_stderr(),
+            interrupt: &self.shared.interrupt,
+        };
+        rounds::run(&self.plan, &mut targets, &mut self.journal, &mut onlooker)
+    }
+
+    fn densities(&mut self) {
+        let Some(bounds) = self.bounds else { return };
+        let wanted = std::mem::take(&mut self.wanted).into_iter();
+        let missing = self.missing();
+        let wanted =
+            wanted.filter(|wanted| wanted.control_of.is_none() && !missing.contains(&wanted.name));
+        for wanted in wanted {
+            if self.shared.interrupt.came().is_some() {
+                return;
+            }
+            self.density(&wanted, bounds);
+        }
+    }
+
+    fn density(&mut self, wanted: &Wanted, bounds: Bounds) {
+        let (journal, shared) = (&mut self.journal, &self.shared);
+        let target = (wanted.name.as_str(), wanted.choice.clone());
+        let mut live = Live::on_stderr();
+        let base = &self.image.base.path;
+        let counted = density::measure(target, base, shared, bounds, |density| {
+            live.at(&Now {
+                doing: &format!("{} instances behind {}", density.instances, wanted.name),
+                round: None,
+                done: 0,
+                total: 0,
+                remaining: None,
+            });
+            journal.append(Entry::Density(density)).is_ok() && shared.interrupt.came().is_none()
+        });
+        drop(live);
+        if let (Err(failure), None) = (counted, self.shared.interrupt.came()) {
+            let reason = crate::chain(&failure);
+            say(format_args!(
+                "vmm: no more instances behind {}: {reason}",
+                wanted.name
+            ));
+        }
+    }
+
+    fn missing(&self) -> Vec<String> {
+        let entries = self.journal.record().entries.iter();
+        entries
+            .filter_map(|entry| match entry {
+                Entry::Missing(missing) => Some(missing.target.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+fn target(wanted: &Wanted, has_sessions: bool, shared: &Rc<Shared>) -> Box<dyn Target> {
+    let target = Behind::new(&wanted.name, wanted.choice.clone(), has_sessions, shared);
+    Box::new(match &wanted.control_of {
+        Some(first) => target.control_of(first),
+        None => target,
+    })
+}
+
+fn plan_of(options: &Measure, extent: Extent) -> Plan {
+    Plan {
+        workloads: plan::workloads(options),
+        rounds: options.rounds,
+        budget: Some(extent.budget),
+        scale: extent.scale,
+        seed: options.seed.unwrap_or_else(|| fastrand::u64(..)),
+    }
+}
+
+/// The beginning of the record, but for what was found of the host.
+fn begin(shared: &Shared, plan: &Plan, wanted: &[Wanted]) -> Begin {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let note = |wanted: &Wanted| TargetNote {
+        name: wanted.name.clone(),
+        control_of: wanted.control_of.clone(),
+    };
+    let names = plan.workloads.iter().map(|workload| workload.name);
+    let alone = plan.workloads.is_empty().then_some(density::NAME);
+    Begin {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        started: since.unwrap_or_default().as_secs(),
+        command: std::env::args().collect(),
+        conditions: shared.conditions.facts(),
+        environment: Vec::new(),
+        caveats: Vec::new(),
+        targets: wanted.iter().map(note).collect(),
+        workloads: names.chain(alone).map(str::to_owned).collect(),
+        seed: plan.seed,
+    }
+}
+
+fn facts(
+    options: &Measure,
+    environment: &Environment,
+    store: &Store,
+    image: &Image,
+    wanted: &[Wanted],
+) -> Vec<Fact> {
+    let mut facts = environment.facts();
+    facts.push(software::file_system(store.directory()));
+    facts.extend(software::ourselves());
+    let name = options.image.as_deref().unwrap_or("one with nothing in it");
+    facts.extend(software::image(name, image));
+    if wanted.iter().any(|wanted| wanted.choice.wall == Wall::Vm) {
+        let kernel = Kernels::of_store(store.directory()).find(options.kernel.as_deref());
+        // Without one the target is missing, and says why.
+        let known = kernel.map(|kernel| software::kernel(&kernel, &options.cmdline));
+        facts.extend(known.into_iter().flatten().flatten());
+    }
+    let runtimes = wanted
+        .iter()
+        .filter_map(|wanted| wanted.choice.runtime.as_deref());
+    facts.extend(runtimes.map(software::runtime));
+    facts
+}
+
+/// Where a record is that nobody has named a file for.
+fn own_path(store: &Store, started: u64) -> io::Result<PathBuf> {
+    let directory = store.directory().join("benches");
+    fs::create_dir_all(&directory)?;
+    Ok(directory.join(format!("{started}-{}.json", std::process::id())))
+}
+
+/// Tells how far it is, and when it is to end.
+struct Onlooker<'a, W: io::Write> {
+    live: Live<W>,
+    interrupt: &'a Interrupt,
+}
+
+impl<W: io::Write> Watcher for Onlooker<'_, W> {
+    fn wants_end(&mut self) -> bool {
+        self.interrupt.came().is_some()
+    }
+
+    fn see(&mut self, progress: &Progress<'_>, _record: &Record) {
+        let (doing, round) = match progress.step {
+            Step::Prepare { target } => (format!("preparing {target}"), None),
+            Step::Run {
+                workload,
+                target,
+                round,
+            } => (format!("{workload} behind {target}"), round),
+        };
+        self.live.at(&Now {
+            doing: &doing,
+            round,
+            done: progress.done,
+            total: progress.total,
+            remaining: progress.remaining,
+        });
+    }
+}

@@ -1,0 +1,68 @@
+//! `vmm bench`: what each wall costs.
+//!
+//! - [`plan`]: what was typed becomes workloads, targets and conditions
+//! - [`measure`]: the measuring, from the first look at the host to the end of the record
+//! - [`results`]: the table, and the files beside it
+
+mod measure;
+mod plan;
+mod results;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::Failure;
+use crate::bench::density;
+use crate::bench::diff::Diff;
+use crate::bench::record::Record;
+use crate::bench::workload::{BUILT_IN, Suite};
+use crate::cli::bench::{Bench, Job, Results};
+use crate::output::print;
+use crate::report;
+use results::Exports;
+
+/// Does what `options` ask for.
+pub(super) fn run(options: Bench) -> Result<ExitCode, Failure> {
+    match options.job {
+        Some(Job::Diff {
+            before,
+            after,
+            force,
+        }) => diff(&before, &after, force),
+        Some(Job::Report { record, results }) => report_of(&record, &results),
+        None if options.measure.list => list(),
+        None => measure::run(options.measure),
+    }
+}
+
+fn diff(before: &Path, after: &Path, force: bool) -> Result<ExitCode, Failure> {
+    let [before, after] = [Record::read(before)?, Record::read(after)?];
+    let diff = Diff::of(&before, &after, force)?;
+    print(report::diff::text(&diff))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report_of(path: &Path, results: &Results) -> Result<ExitCode, Failure> {
+    let record = Record::read(path)?;
+    let exports = Exports::open(results.exports()?)?;
+    results::show(&record, results.details)?;
+    exports.copy_record(path)?;
+    exports.write(&record)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list() -> Result<ExitCode, Failure> {
+    let mut text = String::new();
+    let built_in = BUILT_IN.iter();
+    let all = built_in.map(|one| (one.name, one.suite, one.isolates, one.why));
+    let density = (density::NAME, Suite::Quick, density::ISOLATES, density::WHY);
+    for (name, suite, isolates, why) in all.chain([density]) {
+        let suite = match suite {
+            Suite::Quick => "quick",
+            Suite::Full => "full",
+        };
+        text += &format!("{name:<22} {suite:<6} {isolates}: {why}\n");
+    }
+    print(text)?;
+    Ok(ExitCode::SUCCESS)
+}

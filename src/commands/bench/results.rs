@@ -1,0 +1,133 @@
+//! The table, and the files beside it, which are opened before the first run.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::bench::record::Record;
+use crate::bench::summary::Summary;
+use crate::output::print;
+use crate::report::{self, Format, text};
+use crate::terminal;
+
+/// How wide a table is where no terminal says.
+const WIDTH: u16 = 120;
+
+/// A file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {0}")]
+pub struct ExportError(PathBuf, #[source] io::Error);
+
+/// Files that results go to.
+pub struct Exports {
+    files: Vec<(Format, PathBuf, File)>,
+    /// Where the record itself is to be.
+    records: Vec<PathBuf>,
+}
+
+impl Exports {
+    /// Opens every file that is not a record, empty; those are made by whoever writes them.
+    ///
+    /// # Errors
+    /// One cannot be made.
+    pub fn open(wanted: Vec<(Format, PathBuf)>) -> Result<Self, ExportError> {
+        let (records, files): (Vec<_>, Vec<_>) = wanted
+            .into_iter()
+            .partition(|(format, _)| *format == Format::Json);
+        let open = |(format, path): (Format, PathBuf)| match File::create(&path) {
+            Ok(file) => Ok((format, path, file)),
+            Err(error) => Err(ExportError(path, error)),
+        };
+        Ok(Self {
+            files: files.into_iter().map(open).collect::<Result<_, _>>()?,
+            records: records.into_iter().map(|(_, path)| path).collect(),
+        })
+    }
+
+    /// The first place of the record itself.
+    pub fn record(&self) -> Option<&Path> {
+        self.records.first().map(PathBuf::as_path)
+    }
+
+    /// Copies the record at `path` to wherever it is to be as well.
+    ///
+    /// # Errors
+    /// It cannot be copied, or would be written over.
+    pub fn copy_record(&self, path: &Path) -> Result<(), ExportError> {
+        let others = self.records.iter().filter(|other| *other != path);
+        for other in others {
+            let copied = File::create_new(other)
+                .and_then(|mut copy| io::copy(&mut File::open(path)?, &mut copy));
+            copied.map_err(|error| ExportError(other.clone(), error))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is known by `record`.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write(self, record: &Record) -> Result<(), ExportError> {
+        let summary = Summary::of(record);
+        for (format, path, file) in self.files {
+            let mut out = BufWriter::new(file);
+            report::write(format, &summary, record, &mut out)
+                .and_then(|()| out.flush())
+                .map_err(|error| ExportError(path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Takes away files that nothing will be written to.
+    pub fn forget(self) {
+        for (_, path, _) in self.files {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Prints the table of `record`.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn show(record: &Record, details: bool) -> Result<(), Failure> {
+    let is_terminal = io::stdout().is_terminal();
+    let width = match terminal::window_size().columns {
+        columns if is_terminal && columns > 0 => columns,
+        _ => WIDTH,
+    };
+    let look = text::Look {
+        width,
+        colour: is_terminal && std::env::var_os("NO_COLOR").is_none(),
+        detail: match details {
+            true => text::Detail::Full,
+            false => text::Detail::Compact,
+        },
+    };
+    Ok(print(text::text(&Summary::of(record), look))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_made_is_told_at_once() {
+        let error = Exports::open(vec![(Format::Csv, "/no/such/a.csv".into())])
+            .err()
+            .unwrap();
+        assert_eq!(error.to_string(), "cannot write /no/such/a.csv");
+    }
+
+    #[test]
+    fn a_record_is_copied_and_nothing_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let [from, to] = ["a.json", "b.json"].map(|name| folder.path().join(name));
+        fs::write(&from, "{}").unwrap();
+        let exports = Exports::open(vec![(Format::Json, to.clone())]).unwrap();
+        exports.copy_record(&from).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), "{}");
+        assert!(exports.copy_record(&from).is_err());
+    }
+}
