@@ -1,7 +1,7 @@
 //! A virtual machine monitor on KVM: the map, in layer order (tests/layering.rs holds it).
 //!
-//! - [`signals`], [`timeline`], [`output`], [`chain`]: signals as events; what took how
-//!   long; what is printed; an error as the user reads it
+//! - [`signals`], [`pidfd`], [`timeline`], [`output`], [`chain`]: signals as events; a process
+//!   held by a descriptor; what took how long; what is printed; an error as the user reads it
 //! - [`guest`]: the programs of ours that run behind every wall
 //! - [`config`]: what was typed becomes what is meant
 //! - [`memory`]: guest memory, and every fixed guest-physical address
@@ -44,6 +44,7 @@ pub mod kernel;
 pub mod machine;
 pub mod memory;
 pub mod output;
+pub mod pidfd;
 pub mod report;
 pub mod root;
 pub mod run;

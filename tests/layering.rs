@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use the layers above its own line.
 const LAYERS: [&[&str]; 13] = [
-    &["chain", "guest", "output", "signals", "timeline"],
+    &["chain", "guest", "output", "pidfd", "signals", "timeline"],
     &["cgroup", "config", "image", "memory", "terminal"],
     &["kernel", "root"],
     &["hypervisor"],

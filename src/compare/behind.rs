@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Serialize;
 
 use super::workplace::Workplace;
 use super::{CompareError, Wanted};
+use crate::pidfd::Process;
 use crate::run::{Wall, outcome};
 use crate::signals::SignalFd;
 
@@ -138,12 +138,12 @@ impl<'a> Behind<'a> {
     /// Runs `command` until it ends. It prints into files, so nobody need read at the same time.
     fn finish(&mut self, mut command: Command) -> Result<Printed, CompareError> {
         let [output, errors] = ["stdout", "stderr"].map(|name| self.workplace.file(name));
-        let mut child = command
+        let child = command
             .stdout(create(&output)?)
             .stderr(create(&errors)?)
             .spawn()
             .map_err(CompareError::host("start the command"))?;
-        let status = self.wait(&mut child)?;
+        let status = self.wait(child)?;
         Ok(Printed {
             status: status.code().unwrap_or(i32::from(outcome::OURS)),
             output: read(&output)?,
@@ -152,38 +152,32 @@ impl<'a> Behind<'a> {
     }
 
     /// Waits for the end of `child`, which gets the signals that come meanwhile.
-    fn wait(&mut self, child: &mut Child) -> Result<ExitStatus, CompareError> {
-        let waiting = |error: rustix::io::Errno| CompareError::Host {
-            doing: "wait for the command",
-            source: error.into(),
-        };
-        let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).map_err(waiting)?;
+    fn wait(&mut self, child: Child) -> Result<ExitStatus, CompareError> {
+        let waiting = CompareError::host("wait for the command");
+        let process = Process::of(child).map_err(&waiting)?;
         let mut came = None;
         loop {
             let mut polled = [
-                PollFd::new(&pidfd, PollFlags::IN),
+                PollFd::from_borrowed_fd(process.ended(), PollFlags::IN),
                 PollFd::new(&self.signals, PollFlags::IN),
             ];
             match poll(&mut polled, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(waiting(error)),
+                Err(error) => return Err(waiting(error.into())),
             }
             let has_ended = !polled[0].revents().is_empty();
             while let Some(signal) = self.signals.take() {
                 came = Some(signal);
-                if let Some(signal) = Signal::from_named_raw(signal) {
-                    // One that has ended hears nothing.
-                    let _ = pidfd_send_signal(&pidfd, signal);
-                }
+                process.signal(signal).map_err(&waiting)?;
             }
             if has_ended {
                 break;
             }
         }
-        let status = child.wait();
+        let status = process.wait();
         match came {
             Some(signal) => Err(CompareError::Signal(signal)),
-            None => status.map_err(CompareError::host("wait for the command")),
+            None => status.map_err(waiting),
         }
     }
 }

@@ -56,7 +56,7 @@ pub enum CompareError {
 }
 
 impl CompareError {
-    fn host(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+    fn host(doing: &'static str) -> impl Fn(io::Error) -> Self {
         move |source| Self::Host { doing, source }
     }
 }

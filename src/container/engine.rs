@@ -16,7 +16,8 @@ use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::{Pid, WaitOptions, waitpgid};
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerError, Process, Stdio, bundle, text_of};
+use super::{ContainerError, Stdio, bundle, process, text_of};
+use crate::pidfd::Process;
 
 /// The first word of a helper's command line.
 pub(super) const SUMMONS: &str = "__container";
@@ -57,9 +58,9 @@ impl Engine {
 
     pub(super) fn create(&mut self, stdio: Stdio) -> Result<Process, ContainerError> {
         let mut helper = self.summon("create", &[], stdio)?;
-        let pid = self.process(&mut helper, "create")?;
+        let pid = self.made(&mut helper, "create")?;
         self.helper = Some(helper);
-        Process::open(pid)
+        process(pid)
     }
 
     /// Returns when the command has begun, or has not.
@@ -74,7 +75,7 @@ impl Engine {
 
     pub(super) fn exec(&self, words: &[String], stdio: Stdio) -> Result<Process, ContainerError> {
         let mut helper = self.summon("exec", words, stdio)?;
-        let process = Process::open(self.process(&mut helper, "exec in")?)?;
+        let process = process(self.made(&mut helper, "exec in")?)?;
         self.expect_begun(&mut helper, "exec in")?;
         self.check_filter(&process)?;
         Ok(process)
@@ -87,7 +88,7 @@ impl Engine {
         Helper::start(command, words, stdio).map_err(failed)
     }
 
-    fn process(&self, helper: &mut Helper, verb: &'static str) -> Result<i32, ContainerError> {
+    fn made(&self, helper: &mut Helper, verb: &'static str) -> Result<i32, ContainerError> {
         let answer = helper.answer();
         let made = pid_file(&self.bundle, helper.child.id());
         let pid = text_of(&made).trim().parse();
@@ -98,7 +99,7 @@ impl Engine {
             None => "the helper has ended without a word".to_owned(),
         };
         // What could not be finished is our child all the same.
-        if let Ok(unfinished) = Process::open(pid.unwrap_or_default()) {
+        if let Ok(unfinished) = process(pid.unwrap_or_default()) {
             unfinished.kill();
         }
         Err(self.refused(verb, &said))

@@ -15,7 +15,6 @@ mod bundle;
 mod engine;
 mod helper;
 mod loopback;
-mod process;
 mod runtime;
 mod seccomp;
 mod spec;
@@ -29,9 +28,9 @@ use std::process::ExitStatus;
 use rustix::process::Pid;
 
 use crate::cgroup::{Cgroup, CgroupError, LimitsError, Statistics};
+use crate::pidfd::Process;
 
 pub use helper::run_if_told;
-pub use process::Process;
 pub use spec::{ContainerSpec, Runtime, Volume};
 
 use engine::Engine;
@@ -181,12 +180,12 @@ impl Container {
         self.init.ended()
     }
 
-    /// Sends `signal` to the init, which hands it on.
+    /// Sends `signal` to the init, which hands it on; one that has ended hears nothing.
     ///
     /// # Errors
-    /// It has ended, or the number is no signal's.
+    /// The number is no signal's.
     pub fn signal(&self, signal: i32) -> Result<(), ContainerError> {
-        self.init.signal(signal)
+        self.init.signal(signal).map_err(|e| self.lost_init(e))
     }
 
     /// Lets none of its processes go on, or all.
@@ -216,7 +215,7 @@ impl Container {
     /// # Errors
     /// Somebody else has waited for it.
     pub fn wait(&self) -> Result<ExitStatus, ContainerError> {
-        self.init.wait()
+        self.init.wait().map_err(|e| self.lost_init(e))
     }
 
     /// What all of its processes have used so far.
@@ -236,6 +235,10 @@ impl Container {
         self.is_deleted = true;
         self.init.kill();
         clean_up(&self.maker, &self.cgroup, &self.bundle).map_err(|e| self.no_cgroup(e))
+    }
+
+    fn lost_init(&self, error: io::Error) -> ContainerError {
+        ContainerError::Process(self.init.pid().as_raw_nonzero().get(), error)
     }
 
     fn no_cgroup(&self, error: CgroupError) -> ContainerError {
@@ -272,6 +275,13 @@ fn clean_up(maker: &Maker, cgroup: &Cgroup, bundle: &Path) -> Result<(), CgroupE
     cgroup.remove()?;
     bundle::remove(bundle);
     Ok(())
+}
+
+/// The process of this number, which a runtime has told or noted.
+fn process(pid: i32) -> Result<Process, ContainerError> {
+    let number = Pid::from_raw(pid).ok_or_else(|| io::ErrorKind::NotFound.into());
+    let opened = number.and_then(Process::open);
+    opened.map_err(|error| ContainerError::Process(pid, error))
 }
 
 /// The file's text, or nothing.

@@ -8,7 +8,8 @@ use std::process::{Command, ExitStatus};
 use rustix::process::{getpid, set_child_subreaper};
 use serde::Deserialize;
 
-use super::{ContainerError, Process, Stdio, bundle, text_of};
+use super::{ContainerError, Stdio, bundle, process, text_of};
+use crate::pidfd::Process;
 
 /// A runtime and the container that it has made.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ impl ExternalRuntime {
         let pid = text_of(&pid_file).trim().parse();
         // A process of another command is not to be taken for this one.
         let _ = fs::remove_file(&pid_file);
-        Process::open(pid.unwrap_or_default())
+        process(pid.unwrap_or_default())
     }
 
     fn order(&self, verb: &'static str) -> Result<(), ContainerError> {

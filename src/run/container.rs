@@ -12,6 +12,7 @@ use super::running::{Instance, Session, Streams};
 use super::tree::{self, Tree};
 use super::{Behind, RunError, Wall, init};
 use crate::container::{self, Container, ContainerError, ContainerSpec, Runtime};
+use crate::pidfd::Process;
 
 /// The OCI bundle, in the directory of the instance.
 pub(super) const BUNDLE: &str = "bundle";
@@ -26,7 +27,7 @@ struct Contained {
 }
 
 /// Another command in a container.
-struct Guest(container::Process);
+struct Guest(Process);
 
 /// Starts the command of `behind` on `streams`.
 ///
@@ -164,7 +165,8 @@ impl Session for Guest {
     }
 
     fn signal(&mut self, signal: i32) -> Result<(), RunError> {
-        self.0.signal(signal).map_err(failed)
+        let sent = self.0.signal(signal);
+        sent.map_err(|error| RunError::io("cannot send a signal", error))
     }
 
     fn resize(&mut self, _size: WindowSize) -> Result<(), RunError> {
@@ -172,7 +174,8 @@ impl Session for Guest {
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome, RunError> {
-        let status = self.0.wait().map_err(failed)?;
+        let status = self.0.wait();
+        let status = status.map_err(|error| RunError::io("cannot wait for init", error))?;
         Ok(Outcome::of(status_of(status)))
     }
 }

@@ -2,14 +2,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Command, ExitStatus};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::FdFlags;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use wire::{CHANNEL_DIRECTORY, Launch, WindowSize};
 
 use super::outcome::Outcome;
@@ -17,6 +16,7 @@ use super::running::{Instance, Session, Streams};
 use super::tree::{self, Tree};
 use super::{Behind, RunError, Wall, init};
 use crate::cgroup::Cgroup;
+use crate::pidfd;
 use crate::root::enter::{EnterError, View, Writable};
 
 /// As tmpfs has it.
@@ -31,10 +31,7 @@ struct Process {
 }
 
 /// An `init` of ours with its command.
-struct Init {
-    child: Child,
-    pidfd: OwnedFd,
-}
+struct Init(pidfd::Process);
 
 /// Starts the command of `behind` on `streams`.
 ///
@@ -96,9 +93,8 @@ impl Init {
             .spawn()
             .map_err(starting)?;
         drop(file);
-        let pid = Pid::from_child(&child);
-        let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| starting(error.into()))?;
-        Ok(Self { child, pidfd })
+        let process = pidfd::Process::of(child).map_err(starting)?;
+        Ok(Self(process))
     }
 }
 
@@ -122,25 +118,20 @@ fn pass_on(launch: &Launch) -> io::Result<(File, String)> {
 
 impl Session for Init {
     fn ended(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
+        self.0.ended()
     }
 
     fn signal(&mut self, signal: i32) -> Result<(), RunError> {
-        let Some(signal) = Signal::from_named_raw(signal) else {
-            return Ok(());
-        };
-        match pidfd_send_signal(&self.pidfd, signal) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(error) => Err(RunError::io("cannot send a signal", error.into())),
-        }
+        let sent = self.0.signal(signal);
+        sent.map_err(|error| RunError::io("cannot send a signal", error))
     }
 
     fn resize(&mut self, _size: WindowSize) -> Result<(), RunError> {
         self.signal(libc::SIGWINCH)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Outcome, RunError> {
-        let status = self.child.wait();
+    fn finish(self: Box<Self>) -> Result<Outcome, RunError> {
+        let status = self.0.wait();
         let status = status.map_err(|error| RunError::io("cannot wait for init", error))?;
         Ok(Outcome::of(status_of(status)))
     }

@@ -12,6 +12,7 @@ pub const PROMISES: &[Promise] = promises![
     stop_makes_it_end_after_its_grace_time,
     kill_ends_it_at_once,
     kill_sends_the_signal_that_was_asked_for,
+    kill_sends_real_time_signals_as_well,
     no_time_passes_while_it_is_paused,
     one_that_is_paused_can_be_removed,
     one_that_is_paused_hears_that_it_is_to_end,
@@ -55,6 +56,15 @@ fn kill_sends_the_signal_that_was_asked_for(wall: &Wall) {
         });
     }
     assert_eq!(instance.row().unwrap()["running"], true);
+}
+
+fn kill_sends_real_time_signals_as_well(wall: &Wall) {
+    for signal in [34, 64] {
+        let instance = Detached::ready(wall, &[], SLEEP);
+        let told = instance.tell(&["kill", "--signal", &signal.to_string()]);
+        assert_eq!(told.status, 0, "{told:?}");
+        assert_eq!(instance.exit_status(), 128 + signal);
+    }
 }
 
 fn no_time_passes_while_it_is_paused(wall: &Wall) {
