@@ -49,10 +49,7 @@ fn run_alone(request: &Request, tell: OwnedFd) -> u8 {
         };
         Ok(crate::run::run(request, started)?.exit_status)
     };
-    run().unwrap_or_else(|error| {
-        crate::output::say(format_args!("vmm: {}", crate::chain(error.as_ref())));
-        outcome::OURS
-    })
+    super::ours(run())
 }
 
 fn leave_streams() -> io::Result<()> {

@@ -18,7 +18,7 @@ use crate::terminal::{self, raw::RawMode};
 
 /// Runs what `options` describe.
 pub(super) fn run(options: Exec) -> ExitCode {
-    super::ours(try_run(options))
+    super::ours(try_run(options)).into()
 }
 
 fn try_run(options: Exec) -> Result<u8, Failure> {

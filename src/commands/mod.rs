@@ -50,10 +50,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
 
 /// The exit status of a command behind a wall. A failure of ours is told here, and has a status
 /// that is not the command's (docs/contract.md).
-fn ours(result: Result<u8, Failure>) -> ExitCode {
-    let status = result.unwrap_or_else(|error| {
+fn ours(result: Result<u8, Failure>) -> u8 {
+    result.unwrap_or_else(|error| {
         crate::output::say(format_args!("vmm: {}", crate::chain(error.as_ref())));
         outcome::OURS
-    });
-    ExitCode::from(status)
+    })
 }

@@ -13,7 +13,7 @@ use crate::terminal;
 
 /// Runs what `options` describe. A failure of ours has a status that no other command has.
 pub(super) fn run(options: Run) -> ExitCode {
-    super::ours(try_run(options))
+    super::ours(try_run(options)).into()
 }
 
 fn try_run(options: Run) -> Result<u8, Failure> {
