@@ -173,7 +173,8 @@ fn open(stage: &Stage, text: &str) -> Result<Keep, KeepError> {
 
 /// The file system of the keep `work`.
 fn image(stage: &Stage) -> PathBuf {
-    stage.store.path().join("keeps/work/upper.img")
+    let keep = stage.store.path().join("keeps").join("work");
+    keep.join("upper.img")
 }
 
 /// Makes of a file system what only a hostile guest leaves: its super block is no longer one.
