@@ -6,7 +6,7 @@ use super::channel::ChannelName;
 use super::command::Wishes;
 use super::instance::InstanceName;
 use super::supervise::Times;
-use super::wall::{Refusal, Wall, refuse};
+use super::wall::{CPU_FRACTION, Refusal, Wall, refuse};
 use crate::cgroup::Limits;
 use crate::image::ResolveOptions;
 use crate::root::KeepName;
@@ -100,6 +100,7 @@ impl Request {
             ("--hostname", self.hostname.is_some()),
             ("--runtime", self.runtime.is_some()),
             ("--kernel", self.kernel.is_some()),
+            (CPU_FRACTION, self.limits.cpus.is_some_and(is_fraction)),
         ];
         let asked: Vec<_> = asked.into_iter().filter(|(_, is)| *is).collect();
         let options: Vec<_> = asked.into_iter().map(|(option, _)| option).collect();
@@ -108,6 +109,10 @@ impl Request {
             None => Ok(self),
         }
     }
+}
+
+fn is_fraction(number: f64) -> bool {
+    number.fract() != 0.0
 }
 
 #[cfg(test)]

@@ -61,6 +61,9 @@ pub fn refuse(wall: Wall, options: &[&'static str]) -> Option<Refusal> {
         })
 }
 
+/// `--cpus` with a number that is not whole, as a refusal names it.
+pub const CPU_FRACTION: &str = "a fraction in --cpus";
+
 type Row = (&'static str, &'static str, &'static str);
 
 const PROCESS: &[Row] = &[
@@ -69,7 +72,14 @@ const PROCESS: &[Row] = &[
     ("--kernel", "it runs on the host's kernel", "use --wall vm"),
 ];
 const CONTAINER: &[Row] = &[("--kernel", "it runs on the host's kernel", "use --wall vm")];
-const VM: &[Row] = &[("--runtime", "no runtime runs it", "use --wall container")];
+const VM: &[Row] = &[
+    ("--runtime", "no runtime runs it", "use --wall container"),
+    (
+        CPU_FRACTION,
+        "its machine has whole processors",
+        "use a whole number, or --wall process or container",
+    ),
+];
 
 #[cfg(test)]
 mod tests {
@@ -83,6 +93,17 @@ mod tests {
             "the process wall cannot keep --hostname: it shares the host's name; \
              use --wall container or vm"
         );
+    }
+
+    #[test]
+    fn a_machine_has_no_part_of_a_processor() {
+        let refusal = refuse(Wall::Vm, &[CPU_FRACTION]).unwrap();
+        assert_eq!(
+            refusal.to_string(),
+            "the vm wall cannot keep a fraction in --cpus: its machine has whole processors; \
+             use a whole number, or --wall process or container"
+        );
+        assert_eq!(refuse(Wall::Container, &[CPU_FRACTION]), None);
     }
 
     #[test]

@@ -25,11 +25,33 @@ fn memory(wall: &Wall) {
 }
 
 fn cpus(wall: &Wall) {
-    // A tenth of a processor does in a second of its own what takes ten.
-    let script =
-        "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo $(awk '{print $1}' /proc/uptime)";
-    let ended = wall.shell(&["--cpus", "0.5"], script);
-    assert_eq!(ended.status, 0, "{ended:?}");
+    if wall.is("vm") {
+        let refused = wall.shell(&["--cpus", "0.5"], "true");
+        assert_eq!(refused.status, 125, "{refused:?}");
+        assert!(refused.errors.contains("--cpus"), "{refused:?}");
+        return;
+    }
+    // It is busy for three seconds, and then says how long that was, and how much it was given.
+    let script = "read begin rest </proc/uptime; end=$begin
+        while [ ${end%.*} -lt $((${begin%.*} + 3)) ]; do read end rest </proc/uptime; done
+        echo $begin $end; times";
+    let told = wall.prints(&["--cpus", "0.5"], script);
+    let mut lines = told.lines();
+    let uptime: Vec<f64> = words(lines.next().unwrap(), |word| word.parse().unwrap());
+    let given: f64 = words(lines.next().unwrap(), seconds).iter().sum();
+    let share = given / (uptime[1] - uptime[0]);
+    // A period that has begun may be used up.
+    assert!((0.05..0.6).contains(&share), "{share} of a processor");
+}
+
+fn words(line: &str, number: fn(&str) -> f64) -> Vec<f64> {
+    line.split_whitespace().map(number).collect()
+}
+
+/// Of a time as a shell's `times` tells it: `0m1.520s`.
+fn seconds(time: &str) -> f64 {
+    let (minutes, seconds) = time.trim_end_matches('s').split_once('m').unwrap();
+    minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap()
 }
 
 fn pids(wall: &Wall) {

@@ -226,9 +226,9 @@ fn memory_for(limit: Option<u64>) -> Result<MemorySize, Failure> {
     Ok(format!("{}M", bytes.div_ceil(1 << 20)).parse()?)
 }
 
-/// Whole ones: a part of a processor is a limit of the host's cgroup.
+/// Whole ones: a part of a processor was refused before.
 fn vcpus_for(limit: Option<f64>) -> Result<VcpuCount, Failure> {
-    Ok(format!("{:.0}", limit.unwrap_or(1.0).ceil().max(1.0)).parse()?)
+    Ok(format!("{}", limit.unwrap_or(1.0)).parse()?)
 }
 
 /// A pair of sockets: the host's end and the machine's.
@@ -251,8 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_processor_is_a_whole_one() {
+    fn a_processor_is_a_vcpu() {
         let count = |limit| vcpus_for(limit).unwrap().get();
-        assert_eq!([count(None), count(Some(0.5)), count(Some(2.5))], [1, 1, 3]);
+        assert_eq!([count(None), count(Some(1.0)), count(Some(3.0))], [1, 1, 3]);
     }
 }
