@@ -1,8 +1,11 @@
 //! What goes in and out.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::Promise;
 use crate::wall::{Wall, finish, wait};
@@ -67,7 +70,7 @@ fn hundred_megabytes(wall: &Wall) {
 fn back_pressure(wall: &Wall) {
     let mut command = wall.run(&[]);
     let script = "while echo 0123456789012345678901234567890123456789012345678901234567890; do
-        n=$((n+1)); [ $((n % 1024)) != 0 ] || echo $n >&2; done";
+        n=$((n+1)); [ $((n % 128)) != 0 ] || echo $n >&2; done";
     let mut child = command
         .args(["sh", "-c", script])
         .stdin(Stdio::null())
@@ -76,19 +79,43 @@ fn back_pressure(wall: &Wall) {
         .spawn()
         .unwrap();
     let output = child.stdout.take().unwrap();
-    let mut errors = child.stderr.take().unwrap();
-    let counted = thread::spawn(move || {
-        let mut text = String::new();
-        errors.read_to_string(&mut text).unwrap();
-        text.lines()
-            .filter_map(|line| line.parse::<u64>().ok())
-            .max()
+    let errors = BufReader::new(child.stderr.take().unwrap());
+    let lines = Arc::new(AtomicU64::new(0));
+    let counted = lines.clone();
+    let counting = thread::spawn(move || {
+        let counts = errors.lines().map_while(Result::ok);
+        for count in counts.filter_map(|line| line.parse().ok()) {
+            counted.store(count, Ordering::SeqCst);
+        }
     });
-    // It writes until all that lies in between is full; then it is as if nobody were there.
-    thread::sleep(std::time::Duration::from_secs(1));
+    until_it_stands_still(&lines);
     drop(output);
     wait(&mut child);
-    let kilobytes = counted.join().unwrap().unwrap_or(0) / 16;
+    counting.join().unwrap();
+    assert_little(lines.load(Ordering::SeqCst));
+}
+
+/// Waits until all that lies in between is full, and no line more is got rid of.
+fn until_it_stands_still(lines: &AtomicU64) {
+    let begin = Instant::now();
+    let (mut before, mut same) = (0, 0);
+    while same < 5 {
+        assert!(begin.elapsed() < Duration::from_secs(120), "{before} lines");
+        thread::sleep(Duration::from_millis(200));
+        let now = lines.load(Ordering::SeqCst);
+        assert_little(now);
+        same = if now == before && now > 0 {
+            same + 1
+        } else {
+            0
+        };
+        before = now;
+    }
+}
+
+/// So many `lines`, of 62 bytes each, lie in no reader's memory.
+fn assert_little(lines: u64) {
+    let kilobytes = lines * 62 / 1024;
     assert!(kilobytes < 4096, "{kilobytes} KiB lay in between");
 }
 
