@@ -22,8 +22,6 @@ const PLACE: &str = "/run/vmm-probe";
 const PROBE_TIME: &str = "180";
 /// The most that is read of what a command printed.
 const MAX_OUTPUT: u64 = 16 << 20;
-/// For a wall without volumes: the probe comes through standard input.
-const FROM_INPUT: &str = "cat >/tmp/probe && chmod 755 /tmp/probe && exec /tmp/probe \"$@\"";
 
 /// What a command printed, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -88,20 +86,10 @@ impl<'a> Behind<'a> {
     pub fn probe(&mut self, wall: Wall) -> Result<Outcome, CompareError> {
         let mut run = self.run(wall)?;
         run.args(["--timeout", PROBE_TIME]);
-        match wall {
-            Wall::Process | Wall::Container => {
-                let volume = format!("{}:{PLACE}:ro", self.workplace.probe_directory().display());
-                run.args(["--volume", &volume]);
-                run.args(["--entrypoint", &format!("{PLACE}/probe")]);
-                run.arg(&self.wanted.image).arg("--");
-            }
-            Wall::Vm => {
-                run.stdin(open(&self.workplace.probe())?);
-                run.args(["--entrypoint", "/bin/sh"])
-                    .arg(&self.wanted.image);
-                run.args(["--", "-c", FROM_INPUT, "probe"]);
-            }
-        }
+        let volume = format!("{}:{PLACE}:ro", self.workplace.probe_directory().display());
+        run.args(["--volume", &volume]);
+        run.args(["--entrypoint", &format!("{PLACE}/probe")]);
+        run.arg(&self.wanted.image).arg("--");
         run.args(["facts", &self.workplace.canaries()]);
         self.outcome(run)
     }
@@ -180,10 +168,6 @@ impl<'a> Behind<'a> {
             None => status.map_err(waiting),
         }
     }
-}
-
-fn open(path: &Path) -> Result<File, CompareError> {
-    File::open(path).map_err(CompareError::host("open the probe"))
 }
 
 fn create(path: &Path) -> Result<File, CompareError> {
