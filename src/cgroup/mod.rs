@@ -57,50 +57,53 @@ pub enum CgroupError {
 #[derive(Debug)]
 pub struct Cgroup {
     groups: Vec<Group>,
+    oci_path: Option<PathBuf>,
 }
 
 impl Cgroup {
-    /// Whether this host can keep `limits`: asked before anything is started.
-    ///
-    /// # Errors
-    /// It cannot; the sentence names the limit and the controller that it needs.
-    pub fn check(limits: &Limits) -> Result<(), LimitsError> {
-        limits.check(&Tree::of_this_host())
-    }
-
-    /// Whether groups can be made here, in every hierarchy.
-    pub fn is_usable() -> bool {
-        Tree::of_this_host().is_usable()
-    }
-
     /// Makes the group `vmm/name` with these limits.
     ///
     /// # Errors
     /// A limit cannot be kept here, or the host refuses; nothing is left behind.
     pub fn create(name: &str, limits: &Limits) -> Result<Self, CgroupError> {
-        let tree = Tree::of_this_host();
-        limits.check(&tree)?;
-        let mut groups = tree.groups(name)?;
-        groups.retain(Group::is_wanted);
-        let group = Self { groups };
+        let mut group = Self::planned(name, limits)?;
+        group.groups.retain(Group::is_wanted);
         group.set_up(limits).inspect_err(|_| {
             let _ = group.remove();
         })?;
         Ok(group)
     }
 
-    /// The group `vmm/name`, which somebody else has made or will make.
+    /// The group `vmm/name`, which somebody else will make with these limits.
+    ///
+    /// # Errors
+    /// A limit cannot be kept here: the sentence names it and the controller that it needs.
+    pub fn planned(name: &str, limits: &Limits) -> Result<Self, CgroupError> {
+        let tree = Tree::of_this_host();
+        limits.check(&tree)?;
+        Self::of(tree, name)
+    }
+
+    /// The group `vmm/name`, which somebody else has made.
     ///
     /// # Errors
     /// The name is none.
     pub fn open(name: &str) -> Result<Self, CgroupError> {
-        let groups = Tree::of_this_host().groups(name)?;
-        Ok(Self { groups })
+        Self::of(Tree::of_this_host(), name)
     }
 
-    /// As the configuration of a container calls it.
-    pub fn oci_path(name: &str) -> PathBuf {
-        Path::new("/").join(tree::PARENT).join(name)
+    fn of(tree: Tree, name: &str) -> Result<Self, CgroupError> {
+        let path = || Path::new("/").join(tree::PARENT).join(name);
+        Ok(Self {
+            oci_path: tree.is_usable().then(path),
+            groups: tree.groups(name)?,
+        })
+    }
+
+    /// As the configuration of a container calls it; nothing where not every hierarchy lets us
+    /// make groups.
+    pub fn oci_path(&self) -> Option<&Path> {
+        self.oci_path.as_deref()
     }
 
     fn set_up(&self, limits: &Limits) -> Result<(), CgroupError> {

@@ -36,15 +36,15 @@ pub(super) fn state(bundle: &Path) -> PathBuf {
     bundle.join("state")
 }
 
-/// Writes the bundle of `spec`.
-pub(super) fn write(spec: &ContainerSpec) -> io::Result<()> {
+/// Writes the bundle of `spec`, whose processes will be in `cgroup`.
+pub(super) fn write(spec: &ContainerSpec, cgroup: &Cgroup) -> io::Result<()> {
     let shown = spec.bundle.join("vmm");
     fs::create_dir_all(&shown)?;
     fs::create_dir_all(state(&spec.bundle))?;
     // A file to mount the init upon.
     fs::write(shown.join("init"), "")?;
     fs::copy(&spec.launch, shown.join(LAUNCH))?;
-    let config = config(spec).map_err(io::Error::other)?;
+    let config = config(spec, cgroup).map_err(io::Error::other)?;
     fs::write(
         spec.bundle.join("config.json"),
         serde_json::to_vec(&config)?,
@@ -67,7 +67,7 @@ pub(super) fn remove(bundle: &Path) {
     let _ = fs::remove_file(bundle.join("config.json"));
 }
 
-fn config(spec: &ContainerSpec) -> Result<Spec, OciSpecError> {
+fn config(spec: &ContainerSpec, cgroup: &Cgroup) -> Result<Spec, OciSpecError> {
     let mut config: Spec = serde_json::from_str(TEMPLATE)?;
     let root = RootBuilder::default()
         .path(&spec.root)
@@ -76,9 +76,7 @@ fn config(spec: &ContainerSpec) -> Result<Spec, OciSpecError> {
     config.set_hostname(spec.hostname.clone());
     config.set_mounts(Some(mounts(config.mounts().clone(), spec)?));
     let mut linux = config.linux().clone().unwrap_or_default();
-    if Cgroup::is_usable() {
-        linux.set_cgroups_path(Some(Cgroup::oci_path(&spec.id)));
-    }
+    linux.set_cgroups_path(cgroup.oci_path().map(Path::to_owned));
     linux.set_seccomp(Some(seccomp::profile()?));
     limit(&mut linux, &spec.limits)?;
     if spec.rootless {

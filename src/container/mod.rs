@@ -137,14 +137,16 @@ impl Container {
         runtime: &Runtime,
         stdio: Stdio,
     ) -> Result<Self, ContainerError> {
-        Cgroup::check(&spec.limits)?;
-        if *runtime == Runtime::Own && !Cgroup::is_usable() {
+        let no_cgroup = |error| match error {
+            CgroupError::Limits(error) => ContainerError::Limits(error),
+            error => ContainerError::Cgroup(spec.id.clone(), error),
+        };
+        let cgroup = Cgroup::planned(&spec.id, &spec.limits).map_err(no_cgroup)?;
+        if *runtime == Runtime::Own && cgroup.oci_path().is_none() {
             return Err(ContainerError::Rootless);
         }
-        let no_cgroup = |error| ContainerError::Cgroup(spec.id.clone(), error);
-        let cgroup = Cgroup::open(&spec.id).map_err(no_cgroup)?;
         let failed = |error| ContainerError::Bundle(spec.bundle.clone(), error);
-        bundle::write(spec).map_err(failed)?;
+        bundle::write(spec, &cgroup).map_err(failed)?;
         let mut maker = Maker::new(runtime, &spec.id, &spec.bundle);
         match maker.create(stdio) {
             Ok(init) => Ok(Self {
