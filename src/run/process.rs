@@ -25,6 +25,12 @@ const ALL_OF_MEMORY: u64 = 0;
 /// A command that runs in the image's files.
 struct Process {
     init: Init,
+    place: Place,
+}
+
+/// Where commands run, and the `init` that starts each.
+struct Place {
+    program: File,
     // What is left in it ends when it is removed.
     cgroup: Cgroup,
     tree: Tree,
@@ -40,11 +46,19 @@ struct Init(pidfd::Process);
 pub fn start(behind: Behind<'_>, streams: Streams) -> Result<Box<dyn Instance>, RunError> {
     let tree = tree::mount(&behind)?;
     furnish(&behind, &tree).map_err(|error| RunError::wall(Wall::Process, error))?;
+    let program = init::in_memory().map_err(starting)?;
     let limits = &behind.request.limits;
     let cgroup = Cgroup::create(behind.request.name.as_str(), limits)
         .map_err(|error| RunError::wall(Wall::Process, error))?;
-    let init = Init::start(&tree, &cgroup, &behind.launch, streams)?;
-    Ok(Box::new(Process { init, cgroup, tree }))
+    let place = Place {
+        program,
+        cgroup,
+        tree,
+    };
+    let init = place.start(&behind.launch, streams).inspect_err(|_| {
+        let _ = place.cgroup.remove();
+    })?;
+    Ok(Box::new(Process { init, place }))
 }
 
 /// Gives the tree what the contract says it has.
@@ -69,22 +83,15 @@ fn furnish(behind: &Behind<'_>, tree: &Tree) -> Result<(), EnterError> {
     }
 }
 
-impl Init {
-    fn start(
-        tree: &Tree,
-        cgroup: &Cgroup,
-        launch: &Launch,
-        streams: Streams,
-    ) -> Result<Self, RunError> {
-        let starting = |error| RunError::io("cannot start init", error);
+impl Place {
+    fn start(&self, launch: &Launch, streams: Streams) -> Result<Init, RunError> {
         let (file, number) = pass_on(launch).map_err(starting)?;
-        let program = init::in_memory().map_err(starting)?;
-        let child = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+        let child = Command::new(format!("/proc/self/fd/{}", self.program.as_raw_fd()))
             .arg0("init")
             .arg("launch")
-            .args(joining(cgroup))
+            .args(joining(&self.cgroup))
             .arg("--root")
-            .arg(tree.root.path())
+            .arg(self.tree.root.path())
             .arg(number)
             .env_clear()
             .stdin(streams.input)
@@ -94,8 +101,12 @@ impl Init {
             .map_err(starting)?;
         drop(file);
         let process = pidfd::Process::of(child).map_err(starting)?;
-        Ok(Self(process))
+        Ok(Init(process))
     }
+}
+
+fn starting(error: io::Error) -> RunError {
+    RunError::io("cannot start init", error)
 }
 
 /// The words by which an init joins `cgroup`: itself, so that nothing of its starts outside.
@@ -159,8 +170,8 @@ impl Session for Process {
 
     fn finish(self: Box<Self>) -> Result<Outcome, RunError> {
         let outcome = Box::new(self.init).finish();
-        let used = self.cgroup.statistics();
-        let removed = self.cgroup.remove();
+        let used = self.place.cgroup.statistics();
+        let removed = self.place.cgroup.remove();
         removed.map_err(|error| RunError::wall(Wall::Process, error))?;
         Ok(Outcome {
             oom: used.oom_kills.is_some_and(|kills| kills > 0),
@@ -171,13 +182,12 @@ impl Session for Process {
 
 impl Instance for Process {
     fn pause(&mut self, paused: bool) -> Result<(), RunError> {
-        let done = self.cgroup.freeze(paused);
+        let done = self.place.cgroup.freeze(paused);
         done.map_err(|error| RunError::wall(Wall::Process, error))
     }
 
     fn exec(&mut self, launch: &Launch, streams: Streams) -> Result<Box<dyn Session>, RunError> {
-        let init = Init::start(&self.tree, &self.cgroup, launch, streams)?;
-        Ok(Box::new(init))
+        Ok(Box::new(self.place.start(launch, streams)?))
     }
 
     fn counters(&self) -> Vec<(String, u64)> {
