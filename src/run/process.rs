@@ -84,11 +84,13 @@ fn furnish(behind: &Behind<'_>, tree: &Tree) -> Result<(), EnterError> {
 }
 
 impl Place {
+    /// The thread that calls has to live as long as the init, which dies with it.
     fn start(&self, launch: &Launch, streams: Streams) -> Result<Init, RunError> {
         let (file, number) = pass_on(launch).map_err(starting)?;
         let child = Command::new(format!("/proc/self/fd/{}", self.program.as_raw_fd()))
             .arg0("init")
             .arg("launch")
+            .args(["--parent", &std::process::id().to_string()])
             .args(joining(&self.cgroup))
             .arg("--root")
             .arg(self.tree.root.path())

@@ -11,6 +11,7 @@ use crate::wall::{Wall, finish, vmm};
 use crate::{Promise, promises};
 
 pub const PROMISES: &[Promise] = promises![
+    a_command_ends_with_its_vmm_even_if_nobody_looks,
     whoever_looks_next_clears_what_a_killed_vmm_has_left,
     one_that_was_paused_when_it_was_killed_is_cleared_as_well,
     a_name_of_one_that_was_killed_is_free,
@@ -55,6 +56,31 @@ impl Alone {
         let pid = i32::try_from(rows[0]["pid"].as_i64().unwrap()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     }
+
+    /// Whoever lists instances finds nothing of `name`, whose processes `members` were.
+    fn clears(&self, name: &str, members: &[u32]) {
+        eventually("it is not listed", || {
+            !self.vmm(&["ps", "--all"]).contains(name)
+        });
+        assert_eq!(groups(name), Vec::<PathBuf>::new());
+        have_ended(members);
+    }
+}
+
+fn have_ended(members: &[u32]) {
+    eventually("no process is left", || {
+        members.iter().all(|pid| !runs(*pid))
+    });
+}
+
+fn a_command_ends_with_its_vmm_even_if_nobody_looks(wall: &Wall) {
+    let (alone, name) = (Alone::new(), unused_name(wall));
+    alone.start(wall, &name, "echo ready; exec sleep 1000");
+    let members = processes(&name);
+    assert!(wall.is("vm") || members.len() >= 2, "{members:?}");
+    alone.kill();
+    have_ended(&members);
+    alone.clears(&name, &members);
 }
 
 fn whoever_looks_next_clears_what_a_killed_vmm_has_left(wall: &Wall) {
@@ -64,13 +90,7 @@ fn whoever_looks_next_clears_what_a_killed_vmm_has_left(wall: &Wall) {
     let members = processes(&name);
     assert!(wall.is("vm") || members.len() >= 3, "{members:?}");
     alone.kill();
-    eventually("it is not listed", || {
-        !alone.vmm(&["ps", "--all"]).contains(&name)
-    });
-    assert_eq!(groups(&name), Vec::<PathBuf>::new());
-    eventually("no process is left", || {
-        members.iter().all(|pid| !runs(*pid))
-    });
+    alone.clears(&name, &members);
     let store = alone.folder.path().join("store");
     eventually("no loop device is left", || loops(&store).is_empty());
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
@@ -85,13 +105,7 @@ fn one_that_was_paused_when_it_was_killed_is_cleared_as_well(wall: &Wall) {
     let members = processes(&name);
     alone.vmm(&["pause", &name]);
     alone.kill();
-    eventually("it is not listed", || {
-        !alone.vmm(&["ps", "--all"]).contains(&name)
-    });
-    assert_eq!(groups(&name), Vec::<PathBuf>::new());
-    eventually("no process is left", || {
-        members.iter().all(|pid| !runs(*pid))
-    });
+    alone.clears(&name, &members);
 }
 
 fn a_name_of_one_that_was_killed_is_free(wall: &Wall) {

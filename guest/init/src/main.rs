@@ -53,13 +53,18 @@ fn main() -> ExitCode {
     }))
 }
 
-const USAGE: &str = "usage: init launch [--join CGROUP.PROCS]… [--root DIRECTORY] FILE";
+const USAGE: &str =
+    "usage: init launch [--parent PID] [--join CGROUP.PROCS]… [--root DIRECTORY] FILE";
 
 /// Goes where the command is to be: what a container's engine has done already, and the
 /// process wall leaves to us.
 fn enter(options: &[&str]) -> Result<(), Failure> {
     match options {
         [] => Ok(()),
+        ["--parent", parent, rest @ ..] => {
+            end_with(parent)?;
+            enter(rest)
+        }
         ["--join", procs, rest @ ..] => {
             std::fs::write(procs, "0").map_err(|error| format!("cannot join {procs}: {error}"))?;
             enter(rest)
@@ -71,6 +76,17 @@ fn enter(options: &[&str]) -> Result<(), Failure> {
             enter(rest)
         }
         _ => Err(USAGE.into()),
+    }
+}
+
+/// Ends this process when `parent` ends, even if that is killed.
+fn end_with(parent: &str) -> Result<(), Failure> {
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // One that has ended before this sends no signal any more.
+    match getppid() {
+        Some(now) if now.as_raw_nonzero().to_string() == parent => Ok(()),
+        _ => Err("vmm has ended".into()),
     }
 }
 
