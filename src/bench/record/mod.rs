@@ -61,6 +61,24 @@ pub struct Begin {
     pub seed: u64,
 }
 
+/// Nothing, nowhere yet: in this version of the format.
+impl Default for Begin {
+    fn default() -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            started: 0,
+            command: Vec::new(),
+            conditions: Vec::new(),
+            environment: Vec::new(),
+            caveats: Vec::new(),
+            targets: Vec::new(),
+            workloads: Vec::new(),
+            seed: 0,
+        }
+    }
+}
+
 /// A fact about where or how it was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
@@ -213,20 +231,13 @@ pub(super) mod tests {
             control_of: control_of.map(str::to_owned),
         };
         Begin {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            started: 0,
-            command: vec!["vmm".to_owned(), "bench".to_owned()],
-            conditions: Vec::new(),
-            environment: Vec::new(),
-            caveats: Vec::new(),
             targets: vec![
                 target("process", None),
                 target("process again", Some("process")),
                 target("vm", None),
             ],
             workloads: vec!["getpid".to_owned()],
-            seed: 1,
+            ..Begin::default()
         }
     }
 

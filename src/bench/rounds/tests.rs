@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::*;
-use crate::bench::record::{Begin, FORMAT, VERSION};
+use crate::bench::record::Begin;
 use crate::bench::target::mock::{Log, Mock, reading, workload};
 
 struct Fixture {
@@ -54,19 +54,7 @@ impl Fixture {
     }
 
     fn journal(&self) -> Journal {
-        let begin = Begin {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            started: 0,
-            command: Vec::new(),
-            conditions: Vec::new(),
-            environment: Vec::new(),
-            caveats: Vec::new(),
-            targets: Vec::new(),
-            workloads: Vec::new(),
-            seed: self.plan.seed,
-        };
-        Journal::create(&self.folder.path().join("record"), begin).unwrap()
+        Journal::create(&self.folder.path().join("record"), Begin::default()).unwrap()
     }
 
     /// What was asked of the targets that begins with `what`.
