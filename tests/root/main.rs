@@ -13,6 +13,7 @@ mod host;
 mod inside;
 mod keeps;
 mod layers;
+mod record;
 mod rootless;
 
 use std::env;
@@ -43,6 +44,7 @@ fn all() -> Vec<Promise> {
         inside::PROMISES,
         rootless::PROMISES,
         failures::PROMISES,
+        record::PROMISES,
     ]
     .concat()
 }
