@@ -14,15 +14,12 @@ pub struct Child(Option<Pid>);
 impl Child {
     /// Divides this process in two. The other does `work`, which tells whether it went well.
     ///
-    /// `work` only makes system calls: another thread may have held a lock. It is the kernel that is
-    /// asked, not the C library, which does more, and has a resolver that wants to know of it.
+    /// It has only this thread, but the C library keeps its heap in order for it.
     pub fn fork(work: impl FnOnce() -> bool) -> Result<Self, Failure> {
-        // SAFETY: clone(2) without flags is fork(2): the child has a copy of everything, makes
-        // system calls, and ends without any clean-up.
-        let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
-        match i32::try_from(pid) {
-            Ok(0) => end(work()),
-            Ok(pid) if pid > 0 => Ok(Self(Pid::from_raw(pid))),
+        // SAFETY: the child takes no lock but the heap's, and ends without any clean-up.
+        match unsafe { libc::fork() } {
+            0 => end(work()),
+            pid if pid > 0 => Ok(Self(Pid::from_raw(pid))),
             _ => Err(Failure::to("fork")(io::Error::last_os_error())),
         }
     }
@@ -32,8 +29,9 @@ impl Child {
         let pid = self.0.take();
         let ended =
             waitpid(pid, WaitOptions::empty()).map_err(Failure::to("wait for a process"))?;
-        match ended.and_then(|(_, status)| status.exit_status()) {
-            Some(0) => Ok(()),
+        match ended.map(|(_, status)| (status.exit_status(), status.terminating_signal())) {
+            Some((Some(0), _)) => Ok(()),
+            Some((_, Some(libc::SIGKILL))) => Err(Failure::Killed),
             _ => Err(Failure::Wrong("the other process failed")),
         }
     }

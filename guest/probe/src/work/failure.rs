@@ -28,6 +28,12 @@ pub enum Failure {
          give more behind this wall (--memory)"
     )]
     Memory { needed: u64, available: u64 },
+    /// It was killed for it.
+    #[error(
+        "it was killed, most likely because it needs more memory than there is: \
+         give more behind this wall (--memory)"
+    )]
+    Killed,
     /// There is nobody to talk to.
     #[error("it needs two CPUs and may use one: give more behind this wall (--cpus)")]
     OneCpu,

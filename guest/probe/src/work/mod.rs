@@ -3,7 +3,7 @@
 //! - [`failure`]: why one cannot be done
 //! - [`watch`], [`latencies`]: how long it took, as a whole and one by one, and what it used
 //! - [`affinity`], [`room`], [`mapping`], [`child`], [`random`]: what they are made of
-//! - [`place`]: where they may make files
+//! - [`place`]: where they may make files; [`apart`]: in a process of their own
 //! - [`syscall`]: the kernel asked for something small
 //! - [`switch`], [`process`]: turns on one CPU; processes and threads that do nothing
 //! - [`fault`], [`stream`], [`chase`]: pages, bandwidth and latency of memory
@@ -13,6 +13,7 @@
 //! - [`loopback`]: a network without a wire
 
 mod affinity;
+mod apart;
 mod buffered;
 mod chase;
 mod child;
@@ -37,6 +38,7 @@ mod watch;
 
 use wire::{Answer, Measured, Order};
 
+use apart::apart;
 use failure::Failure;
 pub use place::Place;
 
@@ -47,6 +49,8 @@ pub struct Work {
     /// How often it may be ordered at once: some seconds' worth on an ordinary machine.
     most: u64,
     run: Run,
+    /// Whether it takes so much memory that it may be killed for it.
+    large: bool,
 }
 
 /// How a workload is done so many times.
@@ -63,20 +67,20 @@ pub const ALL: &[Work] = &[
     work("fork-wait", 100_000, process::fork_wait),
     work("exec-wait", 100_000, process::exec_wait),
     work("thread", 1_000_000, process::thread),
-    work("fault-4k", 10_000_000, fault::small),
-    work("fault-thp", 10_000_000, fault::huge),
+    large("fault-4k", 10_000_000, fault::small),
+    large("fault-thp", 10_000_000, fault::huge),
     work("mmap-munmap", 10_000_000, fault::map_unmap),
-    work("stream-copy", 100_000, stream::copy),
-    work("stream-scale", 100_000, stream::scale),
-    work("stream-add", 100_000, stream::add),
-    work("stream-triad", 100_000, stream::triad),
+    large("stream-copy", 100_000, stream::copy),
+    large("stream-scale", 100_000, stream::scale),
+    large("stream-add", 100_000, stream::add),
+    large("stream-triad", 100_000, stream::triad),
     work("latency-4k", 10_000_000_000, chase::of::<{ 4 << 10 }>),
     work("latency-32k", 10_000_000_000, chase::of::<{ 32 << 10 }>),
     work("latency-256k", 1_000_000_000, chase::of::<{ 256 << 10 }>),
     work("latency-2m", 1_000_000_000, chase::of::<{ 2 << 20 }>),
     work("latency-16m", 1_000_000_000, chase::of::<{ 16 << 20 }>),
-    work("latency-128m", 100_000_000, chase::of::<{ 128 << 20 }>),
-    work("latency-1g", 100_000_000, chase::of::<{ 1 << 30 }>),
+    large("latency-128m", 100_000_000, chase::of::<{ 128 << 20 }>),
+    large("latency-1g", 100_000_000, chase::of::<{ 1 << 30 }>),
     work("cpu-integer", 10_000_000, cpu::integer),
     work("cpu-float", 10_000_000, cpu::float),
     work("timer", 100_000, time::timer),
@@ -95,28 +99,55 @@ pub const ALL: &[Work] = &[
 ];
 
 const fn work(name: &'static str, most: u64, run: Run) -> Work {
-    Work { name, most, run }
+    Work {
+        name,
+        most,
+        run,
+        large: false,
+    }
+}
+
+const fn large(name: &'static str, most: u64, run: Run) -> Work {
+    Work {
+        large: true,
+        ..work(name, most, run)
+    }
 }
 
 /// Does what is ordered, and says what came of it.
 pub fn answer(order: &Order, place: &mut Place) -> Answer {
-    match follow(order, place) {
-        Ok(measured) => Answer::Measured(Box::new(measured)),
-        Err(failure) => Answer::Failed(failure.sentence()),
+    match find(order) {
+        Ok(work) if work.large => {
+            apart(|| done((work.run)(place, order.operations))).unwrap_or_else(failed)
+        }
+        Ok(work) => done((work.run)(place, order.operations)),
+        Err(failure) => failed(failure),
     }
 }
 
-fn follow(order: &Order, place: &mut Place) -> Result<Measured, Failure> {
+fn done(outcome: Result<Measured, Failure>) -> Answer {
+    match outcome {
+        Ok(measured) => Answer::Measured(Box::new(measured)),
+        Err(failure) => failed(failure),
+    }
+}
+
+fn failed(failure: Failure) -> Answer {
+    Answer::Failed(failure.sentence())
+}
+
+/// The workload of an order that can be followed.
+fn find(order: &Order) -> Result<&'static Work, Failure> {
     let work = ALL.iter().find(|work| work.name == order.workload);
     let work = work.ok_or_else(|| Failure::Unknown(order.workload.clone()))?;
-    if !(1..=work.most).contains(&order.operations) {
-        return Err(Failure::Operations {
+    match (1..=work.most).contains(&order.operations) {
+        true => Ok(work),
+        false => Err(Failure::Operations {
             workload: work.name,
             most: work.most,
             ordered: order.operations,
-        });
+        }),
     }
-    (work.run)(place, order.operations)
 }
 
 #[cfg(test)]
@@ -129,10 +160,12 @@ mod tests {
             workload: workload.to_owned(),
             operations,
         };
-        let measured = follow(&order, &mut Place::below("/var/tmp".as_ref()));
-        let measured = measured.map_err(|failure| failure.sentence()).unwrap();
+        let answer = answer(&order, &mut Place::below("/var/tmp".as_ref()));
+        let Answer::Measured(measured) = answer else {
+            panic!("{answer:?}");
+        };
         assert_eq!(measured.operations, operations);
-        measured
+        *measured
     }
 
     #[test]
