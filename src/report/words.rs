@@ -112,9 +112,15 @@ pub(super) fn label(row: &Row) -> String {
     }
 }
 
-/// Workloads of a family have the first word of their names in common.
-pub(super) fn family(row: &Row) -> &str {
-    row.workload.split('-').next().unwrap_or_default()
+/// Rows that belong together: workloads whose names begin with the same word, and those beside
+/// each other that are alone of their kind.
+pub(super) fn families(rows: &[Row]) -> impl Iterator<Item = &[Row]> {
+    let of = |row: &Row| row.workload.split('-').next().map(str::to_owned);
+    let is_alone = move |row: &Row| {
+        let mut kin = rows.iter().filter(|other| of(other) == of(row));
+        kin.all(|other| other.workload == row.workload)
+    };
+    rows.chunk_by(move |one, other| of(one) == of(other) || (is_alone(one) && is_alone(other)))
 }
 
 /// Whether the figure is of the slowest only: `p95`, `p99` …
@@ -127,27 +133,6 @@ pub(super) fn is_tail(row: &Row) -> bool {
 pub(super) fn is_control(summary: &Summary, target: &str) -> bool {
     let mut notes = summary.begin.targets.iter();
     notes.any(|note| note.name == target && note.control_of.is_some())
-}
-
-/// Each cell that has failures, in words.
-pub(super) fn failures(summary: &Summary) -> Vec<String> {
-    let cells = summary.rows.iter().flat_map(|row| {
-        let named = summary.targets.iter().zip(&row.cells);
-        named.map(move |(target, cell)| (row.workload.as_str(), target, cell))
-    });
-    let told = cells.filter_map(|(workload, target, cell)| {
-        let (count, reason) = cell.failures.as_ref()?;
-        let runs = match count {
-            1 => "1 run".to_owned(),
-            count => format!("{count} runs"),
-        };
-        Some(format!(
-            "{workload} behind {target}: {runs} failed: {reason}"
-        ))
-    });
-    let mut told: Vec<String> = told.collect();
-    told.dedup();
-    told
 }
 
 /// Each target without a column, and why.

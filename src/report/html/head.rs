@@ -2,7 +2,6 @@
 
 use maud::{Markup, html};
 
-use crate::bench::record::Record;
 use crate::bench::summary::Summary;
 use crate::report::{date, words};
 
@@ -11,7 +10,7 @@ pub(super) fn subject(summary: &Summary) -> String {
     summary.begin.command.join(" ")
 }
 
-pub(super) fn head(summary: &Summary, record: &Record) -> Markup {
+pub(super) fn head(summary: &Summary) -> Markup {
     let begin = &summary.begin;
     let compared = summary
         .targets
@@ -27,9 +26,6 @@ pub(super) fn head(summary: &Summary, record: &Record) -> Markup {
                 ul.caveats role="note" aria-label="Caveats" {
                     @for caveat in &begin.caveats { li { (caveat) } }
                 }
-            }
-            @if let Some(flaw) = &record.flaw {
-                p.failed { "The record is not whole: " (flaw) }
             }
             dl {
                 @for fact in begin.environment.iter().filter(|fact| fact.matters) {

@@ -38,7 +38,7 @@ fn page(summary: &Summary, record: &Record) -> Markup {
                 style { (PreEscaped(palette::style())) (PreEscaped(include_str!("style.css"))) }
             }
             body {
-                (head::head(summary, record))
+                (head::head(summary))
                 main {
                     (sections::ratios(summary))
                     (tables::medians(summary))

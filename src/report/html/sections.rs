@@ -46,9 +46,8 @@ fn key(summary: &Summary) -> Markup {
 }
 
 pub(super) fn warnings(summary: &Summary) -> Markup {
-    let failures = words::failures(summary);
     let missing = words::missing(summary);
-    if summary.warnings.is_empty() && failures.is_empty() && missing.is_empty() {
+    if summary.warnings.is_empty() && missing.is_empty() {
         return html! {};
     }
     html! {
@@ -56,8 +55,7 @@ pub(super) fn warnings(summary: &Summary) -> Markup {
             h2 #warnings { "What to know of these figures" }
             ul.warnings {
                 @for warning in &summary.warnings { li { (warning) } }
-                @for failure in &failures { li { "Failed: " (failure) } }
-                @for missing in &missing { li { "Missing: " (missing) } }
+                @for missing in &missing { li { "" (missing) } }
             }
         }
     }

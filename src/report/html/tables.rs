@@ -24,7 +24,7 @@ pub(super) fn medians(summary: &Summary) -> Markup {
                             th scope="col" { "noise" }
                         }
                     }
-                    @for family in summary.rows.chunk_by(|one, other| words::family(one) == words::family(other)) {
+                    @for family in words::families(&summary.rows) {
                         tbody { @for row in family { (line(row, &order)) } }
                     }
                 }
