@@ -1,10 +1,10 @@
 //! Chromium without a window. Each of its runs has a profile of its own and a deadline.
 
-use std::io::{ErrorKind, Read};
-use std::net::TcpListener;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -14,6 +14,8 @@ use crate::picture::Picture;
 const NAMES: [&str; 3] = ["chromium-headless-shell", "chromium", "google-chrome"];
 /// What a browser may take, in seconds.
 const DEADLINE: &str = "120";
+/// What the last connection to the proxy says.
+const END: &[u8] = b"END";
 
 /// A browser that is there.
 pub struct Browser(PathBuf);
@@ -113,18 +115,21 @@ impl Browser {
         Picture::decode(&picture)
     }
 
-    /// All that is asked of the network while `page` is shown: it goes to a proxy that says nothing.
+    /// All that is asked of the network while `page` is shown: it goes to a proxy that hangs up.
     pub fn asked_for(&self, page: &str) -> Vec<String> {
         let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
-        proxy.set_nonblocking(true).unwrap();
-        let place = in_place(page);
         let address = proxy.local_addr().unwrap();
+        let place = in_place(page);
         let options = [
             format!("--proxy-server=http://{address}"),
             "--dump-dom".to_owned(),
         ];
-        self.run(place.path(), &options, &place.path().join("page.html"));
-        std::iter::from_fn(|| accept(&proxy)).collect()
+        thread::scope(|scope| {
+            let asked = scope.spawn(|| requests(&proxy));
+            self.run(place.path(), &options, &place.path().join("page.html"));
+            TcpStream::connect(address).unwrap().write_all(END).unwrap();
+            asked.join().unwrap()
+        })
     }
 
     /// Shows `page` and returns what is printed.
@@ -163,15 +168,16 @@ fn in_place(page: &str) -> TempDir {
     place
 }
 
-/// What a connection to the proxy was made for, if there is one more.
-fn accept(proxy: &TcpListener) -> Option<String> {
-    match proxy.accept() {
-        Ok((mut connection, _)) => {
-            let mut request = [0; 200];
-            let count = connection.read(&mut request).unwrap_or(0);
-            Some(String::from_utf8_lossy(&request[..count]).into_owned())
-        }
-        Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-        Err(error) => panic!("{error}"),
-    }
+/// What connections to the proxy are made for, until one says that it is the last.
+fn requests(proxy: &TcpListener) -> Vec<String> {
+    let request = |connection: io::Result<TcpStream>| {
+        let mut request = [0; 200];
+        let count = connection.unwrap().read(&mut request).unwrap_or(0);
+        request[..count].to_vec()
+    };
+    let all = proxy.incoming().map(request);
+    let asked = all.take_while(|request| request != END);
+    asked
+        .map(|request| String::from_utf8_lossy(&request).into_owned())
+        .collect()
 }

@@ -41,7 +41,12 @@ pub(in super::super) fn density(summary: &Summary) -> Option<Plot> {
                 .iter()
                 .for_each(|point| canvas.dot(*point, 4, colour));
             if let Some((x, y)) = points.last() {
-                canvas.text((x + 10, *y), HPos::Left, &short(target), colour);
+                canvas.text(
+                    (x + 10, *y),
+                    HPos::Left,
+                    &short(target, MARGINS.right),
+                    colour,
+                );
             }
         }
     });

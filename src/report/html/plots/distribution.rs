@@ -33,7 +33,7 @@ pub(in super::super) fn distribution(summary: &Summary, row: &Row) -> Option<Plo
         for (place, (target, cell)) in summary.targets.iter().zip(&row.cells).enumerate() {
             let y = MARGINS.top + LANE * count(place) + LANE / 2;
             let colour = palette::of_target(target, place, words::is_control(summary, target));
-            canvas.label(y, &short(target), INK);
+            canvas.label(y, &short(target, MARGINS.left), INK);
             lane(canvas, cell, y, colour);
         }
     });

@@ -21,39 +21,56 @@ const MARGINS: Margins = Margins {
 /// A ratio of a row, and the colour of its target.
 type Mark<'a> = (&'a Ratio, Colour);
 
+/// A row as it is drawn.
+struct Group<'a> {
+    label: String,
+    noise: Option<f64>,
+    marks: Vec<Mark<'a>>,
+}
+
 /// The plot of all rows that are told; `None` where there is no ratio.
 pub(in super::super) fn forest(summary: &Summary) -> Option<Plot> {
-    let rows: Vec<(&Row, Vec<Mark<'_>>)> = summary
-        .rows
-        .iter()
-        .filter(|row| !words::is_tail(row))
-        .map(|row| (row, marks(summary, row)))
-        .filter(|(_, marks)| !marks.is_empty())
-        .collect();
-    let all = rows.iter().flat_map(|(row, marks)| {
-        let noise = row.noise.into_iter().flat_map(|noise| [noise, 1.0 / noise]);
-        noise.chain(marks.iter().flat_map(|(ratio, _)| reach(ratio)))
-    });
-    let (low, high) = ends(all)?;
-    let (low, high) = (low.min(0.95) / 1.05, high.max(1.05) * 1.05);
-    let lanes = rows
-        .iter()
-        .map(|(_, marks)| count(marks.len()) * LANE + GAP);
-    let height = MARGINS.top + MARGINS.bottom + lanes.sum::<i32>();
+    let groups = groups(summary);
+    let (least, most) = ends(groups.iter().flat_map(Group::figures))?;
+    let (low, high) = (least.min(0.95) / 1.05, most.max(1.05) * 1.05);
+    let heights = groups.iter().map(|group| group.height() + GAP);
+    let height = MARGINS.top + MARGINS.bottom + heights.sum::<i32>();
     let svg = svg(height, MARGINS, low.ln()..high.ln(), 0.0..1.0, |canvas| {
         axis(canvas, low, high);
-        rows.iter().fold(MARGINS.top, |y, (row, marks)| {
-            self::row(canvas, row, marks, y)
-        });
+        let mut y = MARGINS.top;
+        for group in &groups {
+            group.draw(canvas, y);
+            y += group.height() + GAP;
+        }
     });
     let told = format!(
         "How many times the cost of {} each workload has behind the others, from {} to {} times, \
          with 95 % intervals; the table has all figures",
         summary.targets.first().map_or("the first", String::as_str),
-        words::factor(low),
-        words::factor(high)
+        words::factor(least),
+        words::factor(most)
     );
     Some(Plot { svg, told })
+}
+
+/// A group for each row that is told and has a ratio.
+fn groups(summary: &Summary) -> Vec<Group<'_>> {
+    let workloads = summary
+        .rows
+        .chunk_by(|one, other| one.workload == other.workload);
+    let groups = workloads.flat_map(|rows| {
+        let told = rows.iter().filter(|row| !words::is_tail(row)).enumerate();
+        told.map(move |(index, row)| Group {
+            // The first measure is what the workload is about: its name says it.
+            label: match index {
+                0 => row.workload.clone(),
+                _ => words::label(row),
+            },
+            noise: row.noise,
+            marks: marks(summary, row),
+        })
+    });
+    groups.filter(|group| !group.marks.is_empty()).collect()
 }
 
 fn marks<'a>(summary: &Summary, row: &'a Row) -> Vec<Mark<'a>> {
@@ -67,28 +84,42 @@ fn marks<'a>(summary: &Summary, row: &'a Row) -> Vec<Mark<'a>> {
         .collect()
 }
 
+impl Group<'_> {
+    /// All that has to have a place on the axis.
+    fn figures(&self) -> impl Iterator<Item = f64> {
+        let noise = self
+            .noise
+            .into_iter()
+            .flat_map(|noise| [noise, 1.0 / noise]);
+        noise.chain(self.marks.iter().flat_map(|(ratio, _)| reach(ratio)))
+    }
+
+    fn height(&self) -> i32 {
+        count(self.marks.len()) * LANE
+    }
+
+    /// Draws it from `y` on.
+    fn draw(&self, canvas: &Canvas<'_>, y: i32) {
+        let x = |value: f64| canvas.at((value.ln(), 0.0)).0;
+        if let Some(noise) = self.noise {
+            let corners = [(x(1.0 / noise), y), (x(noise), y + self.height())];
+            canvas.block(corners, MUTED.at(0.28));
+        }
+        canvas.label(
+            y + self.height() / 2,
+            &short(&self.label, MARGINS.left),
+            INK,
+        );
+        for (lane, (ratio, colour)) in self.marks.iter().enumerate() {
+            mark(canvas, ratio, *colour, y + count(lane) * LANE + LANE / 2);
+        }
+    }
+}
+
 /// From where to where it goes.
 fn reach(ratio: &Ratio) -> [f64; 3] {
     let (low, high) = ratio.interval.unwrap_or((ratio.value, ratio.value));
     [low, ratio.value, high]
-}
-
-/// Draws a row from `y` on and says where the next one begins.
-fn row(canvas: &Canvas<'_>, row: &Row, marks: &[Mark<'_>], y: i32) -> i32 {
-    let height = count(marks.len()) * LANE;
-    let x = |value: f64| canvas.at((value.ln(), 0.0)).0;
-    if let Some(noise) = row.noise {
-        canvas.block(
-            [(x(1.0 / noise), y), (x(noise), y + height)],
-            MUTED.at(0.28),
-        );
-    }
-    canvas.label(y + height / 2, &short(&words::label(row)), INK);
-    for (lane, (ratio, colour)) in marks.iter().enumerate() {
-        let y = y + count(lane) * LANE + LANE / 2;
-        mark(canvas, ratio, *colour, y);
-    }
-    y + height + GAP
 }
 
 fn mark(canvas: &Canvas<'_>, ratio: &Ratio, colour: Colour, y: i32) {

@@ -121,7 +121,7 @@ fn bar(canvas: &Canvas<'_>, summary: &Summary, launch: &Launch, y: i32) {
         .iter()
         .position(|target| *target == launch.target);
     let colour = palette::of_target(&launch.target, place.unwrap_or_default(), false);
-    canvas.label(y + BAR / 2, &short(&launch.target), INK);
+    canvas.label(y + BAR / 2, &short(&launch.target, MARGINS.left), INK);
     let mut begin = 0.0;
     for (index, (name, length)) in launch.phases.iter().enumerate() {
         let from = canvas.at((begin, 0.0)).0;

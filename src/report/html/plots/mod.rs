@@ -29,11 +29,17 @@ fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// A name short enough to stand beside an axis.
-fn short(name: &str) -> String {
-    const LONGEST: usize = 20;
-    match name.chars().count() > LONGEST {
-        true => name.chars().take(LONGEST - 1).chain(['…']).collect(),
+/// As much of a name as there is `room` for, in pixels.
+fn short(name: &str, room: i32) -> String {
+    /// About as wide as a letter is.
+    const LETTER: i32 = 7;
+    let letters = usize::try_from(room / LETTER).unwrap_or_default();
+    match name.chars().count() > letters {
+        true => name
+            .chars()
+            .take(letters.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
         false => name.to_owned(),
     }
 }
