@@ -93,11 +93,15 @@ impl Cgroup {
     }
 
     fn of(tree: Tree, name: &str) -> Result<Self, CgroupError> {
-        let path = || Path::new("/").join(tree::PARENT).join(name);
         Ok(Self {
-            oci_path: tree.is_usable().then(path),
+            oci_path: tree.is_usable().then(|| Self::path(name)),
             groups: tree.groups(name)?,
         })
+    }
+
+    /// The group `vmm/name` as `/proc/PID/cgroup` tells it, where our own is the root.
+    pub fn path(name: &str) -> PathBuf {
+        Path::new("/").join(tree::PARENT).join(name)
     }
 
     /// As the configuration of a container calls it; nothing where not every hierarchy lets us

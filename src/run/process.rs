@@ -193,7 +193,7 @@ impl Instance for Process {
     }
 
     fn counters(&self) -> Vec<(String, u64)> {
-        self.cgroup.statistics().counters()
+        self.place.cgroup.statistics().counters()
     }
 
     fn kernel(&self) -> String {

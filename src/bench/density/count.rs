@@ -58,7 +58,7 @@ fn tree(process: u32) -> Vec<u32> {
 /// Whether `process` is in the group of the instance `name`.
 fn is_in(name: &str, process: u32) -> bool {
     let groups = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
-    let group = Cgroup::oci_path(name).display().to_string();
+    let group = Cgroup::path(name).display().to_string();
     groups
         .lines()
         .filter_map(|line| line.splitn(3, ':').nth(2))
