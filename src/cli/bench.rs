@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 
 use crate::bench::density;
 use crate::bench::workload::{BUILT_IN, Suite};
+use crate::config::size::SizeError;
 use crate::config::{CpuList, MemorySize, VcpuCount};
 use crate::report::Format;
 use crate::run::Wall;
@@ -185,14 +186,15 @@ pub struct Measure {
     #[arg(long, value_name = "N", help_heading = "Rounds")]
     pub seed: Option<u64>,
 
-    /// What each wall may use of memory, with suffix K, M or G
+    /// What each wall may use of memory, with suffix K, M or G; or none, for no limit
     #[arg(
         long,
         value_name = "SIZE",
         default_value = "2G",
+        value_parser = memory,
         help_heading = "Equal for all walls"
     )]
-    pub memory: MemorySize,
+    pub memory: Memory,
 
     /// How many processors each wall has [default: all of --cpu-list]
     #[arg(long, value_name = "N", help_heading = "Equal for all walls")]
@@ -246,6 +248,18 @@ fn format_of(name: &str) -> Result<Format, String> {
 fn names() -> PossibleValuesParser {
     let names = BUILT_IN.iter().map(|workload| workload.name);
     PossibleValuesParser::new(names.chain([density::NAME]))
+}
+
+/// A limit of memory, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory(pub Option<u64>);
+
+fn memory(text: &str) -> Result<Memory, String> {
+    if text == "none" {
+        return Ok(Memory(None));
+    }
+    let size: MemorySize = text.parse().map_err(|error: SizeError| error.to_string())?;
+    Ok(Memory(Some(size.bytes())))
 }
 
 /// A number of seconds, or one with a suffix.

@@ -11,8 +11,8 @@ use crate::config::CpuList;
 pub struct Conditions {
     /// The image: a path, or a name in the store.
     pub image: String,
-    /// What each may use of memory, in bytes.
-    pub memory: u64,
+    /// What each may use of memory, in bytes, if that is limited.
+    pub memory: Option<u64>,
     /// How many processors each has.
     pub cpus: u8,
     /// On which of the host's they are.
@@ -33,7 +33,7 @@ impl Conditions {
     /// What is told of them, and of what no option changes.
     pub fn facts(&self) -> Vec<Fact> {
         let mut facts = vec![
-            fact("memory", format!("{} MiB for each", self.memory >> 20)),
+            fact("memory", self.memory()),
             fact(
                 "processors",
                 format!("{} for each, on CPUs {}", self.cpus, self.cpu_list),
@@ -46,14 +46,30 @@ impl Conditions {
         facts
     }
 
+    fn memory(&self) -> String {
+        match self.memory {
+            Some(bytes) => format!("{} MiB for each", bytes >> 20),
+            None => "no limit; a machine has what it has by default".to_owned(),
+        }
+    }
+
     /// What has to be said of them above every table.
     pub fn caveats(&self) -> Vec<String> {
+        let mut caveats = Vec::new();
         let (cpus, on) = (usize::from(self.cpus), self.cpu_list.count());
-        let quota = format!(
-            "{cpus} processors on {on} CPUs: behind process and container a quota of time holds \
-             them to it, which stops what runs; use a --cpu-list of {cpus} CPUs"
-        );
-        (cpus < on).then_some(quota).into_iter().collect()
+        if cpus < on {
+            caveats.push(format!(
+                "{cpus} processors on {on} CPUs: behind process and container a quota of time \
+                 holds them to it, which stops what runs. Use a --cpu-list of {cpus} CPUs."
+            ));
+        }
+        if self.memory.is_none() {
+            caveats.push(
+                "Memory is not limited alike: a machine has less than the host. Use --memory."
+                    .to_owned(),
+            );
+        }
+        caveats
     }
 }
 
@@ -86,7 +102,7 @@ mod tests {
     fn conditions(cpus: u8, cpu_list: &str) -> Conditions {
         Conditions {
             image: "i".into(),
-            memory: 1 << 30,
+            memory: Some(1 << 30),
             cpus,
             cpu_list: cpu_list.parse().unwrap(),
             kernel: None,
@@ -110,5 +126,15 @@ mod tests {
     fn a_quota_that_would_stop_what_runs_is_told() {
         assert_eq!(conditions(2, "0-1").caveats(), Vec::<String>::new());
         assert!(conditions(1, "0-1").caveats()[0].contains("quota"));
+    }
+
+    #[test]
+    fn memory_without_a_limit_is_told() {
+        let unlimited = Conditions {
+            memory: None,
+            ..conditions(2, "0-1")
+        };
+        assert!(unlimited.facts()[0].value.starts_with("no limit"));
+        assert!(unlimited.caveats()[0].contains("--memory"));
     }
 }

@@ -101,7 +101,9 @@ impl Launcher {
         // The link leads to this program even when its file has been replaced.
         let mut command = Command::new("/proc/self/exe");
         command.args(["run", "--wall", self.choice.wall.name()]);
-        command.args(["--memory", &conditions.memory.to_string()]);
+        if let Some(memory) = conditions.memory {
+            command.args(["--memory", &memory.to_string()]);
+        }
         command.args(["--cpus", &conditions.cpus.to_string()]);
         command.args(["--grace", GRACE]);
         if let Some(runtime) = &self.choice.runtime {

@@ -1,10 +1,11 @@
 //! What lies on the host while walls are measured: the probe, an image with nothing in it, and
 //! files of single runs.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use crate::guest::{self, PROBE};
 use crate::image::{ImageError, Store};
@@ -57,6 +58,8 @@ impl Workplace {
         builder.mode(0o755).create(&self.directory)?;
         builder.create(self.probe_directory())?;
         builder.create(self.empty_image())?;
+        // Of the same age each time, it is the same image each time.
+        File::open(self.empty_image())?.set_modified(UNIX_EPOCH)?;
         guest::write(PROBE, &self.probe_directory().join("probe"))
     }
 

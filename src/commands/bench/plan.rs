@@ -163,7 +163,7 @@ pub fn conditions(options: &Measure, image: String) -> Conditions {
     let most = crate::config::size::MAX_VCPUS;
     Conditions {
         image,
-        memory: options.memory.bytes(),
+        memory: options.memory.0,
         cpus: options.cpus.map_or(count.min(most), |count| count.get()),
         cpu_list,
         kernel: options.kernel.clone(),
