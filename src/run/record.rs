@@ -86,6 +86,11 @@ impl Usage {
         }
     }
 
+    /// What this process itself has used until now.
+    pub fn of_this_process() -> Self {
+        of(libc::RUSAGE_SELF)
+    }
+
     /// What the children of this process that it has waited for have used, and theirs.
     pub fn of_children() -> Self {
         of(libc::RUSAGE_CHILDREN)

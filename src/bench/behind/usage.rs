@@ -15,7 +15,15 @@ use crate::run::record::Usage;
 /// Nanoseconds of all children that this process has waited for. A run that has ended is one of
 /// them, with what it had waited for itself.
 pub fn of_ended() -> u64 {
-    let usage = Usage::of_children();
+    nanoseconds(Usage::of_children())
+}
+
+/// Nanoseconds of this process itself: what measuring costs beside what is measured.
+pub fn of_ourselves() -> u64 {
+    nanoseconds(Usage::of_this_process())
+}
+
+fn nanoseconds(usage: Usage) -> u64 {
     (usage.user_us + usage.system_us).saturating_mul(1000)
 }
 

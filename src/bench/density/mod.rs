@@ -105,7 +105,7 @@ fn density(target: &str, instances: u32, all: &[Idle], base: &Path) -> Density {
     let counted = each.map(|idle| Parts::of(&idle.name, idle.session.process()));
     let sum = counted.fold(Parts::default(), Parts::plus);
     let parts = vec![
-        ("vmm and helpers".to_owned(), sum.outside),
+        ("vmm, its helpers, a machine".to_owned(), sum.outside),
         (
             "behind the wall, its kernel memory apart".to_owned(),
             sum.behind,

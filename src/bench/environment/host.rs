@@ -39,7 +39,10 @@ pub fn facts(host: &Host) -> Vec<Fact> {
             "control groups",
             layout(cgroup::examine().layout).to_owned(),
         ),
-        aside("memory", field(&read("/proc/meminfo"), "MemTotal")),
+        aside(
+            "memory of the host",
+            field(&read("/proc/meminfo"), "MemTotal"),
+        ),
         aside("load before", load()),
     ]
 }

@@ -145,6 +145,7 @@ impl Bench<'_> {
             self.touched = place + 1;
             match self.targets[place].prepare() {
                 Ok(()) => self.ready.push(place),
+                Err(_) if self.watcher.wants_end() => return Err(Ending::Stopped),
                 Err(reason) => {
                     let target = self.targets[place].name().to_owned();
                     self.append(Entry::Missing(Missing { target, reason }))?;
@@ -187,6 +188,10 @@ impl Bench<'_> {
         let target = &mut self.targets[place];
         let result = target.run(&self.plan.workloads[workload], self.plan.scale);
         self.pace.ran(pair, begin.elapsed());
+        // What ends the bench has cut it off: it has not failed.
+        if result.is_err() && self.watcher.wants_end() {
+            return Err(Ending::Stopped);
+        }
         let sample = Sample {
             workload: self.plan.workloads[workload].name.to_owned(),
             target: target.name().to_owned(),

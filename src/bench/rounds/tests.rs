@@ -271,6 +271,32 @@ fn whoever_stops_it_gets_what_is_there_and_everything_is_cleaned_up() {
     assert_eq!(fixture.asked("cleanup "), ["a", "b", "c"]);
 }
 
+/// Wants the end as soon as it is told.
+struct Told(Rc<Cell<bool>>);
+
+impl Watcher for Told {
+    fn wants_end(&mut self) -> bool {
+        self.0.get()
+    }
+}
+
+#[test]
+fn a_run_that_the_end_has_cut_off_has_not_failed() {
+    let fixture = Fixture::new();
+    let told = Rc::new(Cell::new(false));
+    let tell = Rc::clone(&told);
+    let cut_off = fixture.mock("a").running(move |_, run| match run {
+        0..3 => Ok(reading(1.0)),
+        _ => {
+            tell.set(true);
+            Err("a signal has ended it".to_owned())
+        }
+    });
+    let (end, record) = fixture.run_watched(vec![cut_off], &mut Told(told));
+    assert_eq!(end.reason, "it was stopped");
+    assert_eq!(samples(&record).len(), 3);
+}
+
 #[test]
 fn what_was_not_prepared_yet_is_not_cleaned_up() {
     let fixture = Fixture::new();

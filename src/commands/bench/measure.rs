@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::Failure;
 use super::plan::{self, Extent, Wanted};
 use super::results::{self, Exports};
-use crate::bench::behind::{Behind, Interrupt, Shared, Workplace};
+use crate::bench::behind::{Behind, Interrupt, Shared, Workplace, usage};
 use crate::bench::density::{self, Bounds};
 use crate::bench::environment::meanwhile::Meanwhile;
 use crate::bench::environment::{Environment, software};
@@ -18,7 +18,7 @@ use crate::bench::record::{Begin, End, Entry, FORMAT, Fact, Journal, Record, Tar
 use crate::bench::rounds::{self, Plan, Progress, Step, Watcher};
 use crate::bench::sample::Outcome;
 use crate::bench::target::Target;
-use crate::bench::workload::{Kind, Workload};
+use crate::bench::workload::{Kind, Unit, Workload};
 use crate::cli::bench::Measure;
 use crate::image::{Image, ResolveOptions, Store};
 use crate::kernel::Kernels;
@@ -110,11 +110,12 @@ impl Prepared {
 
     /// Measures; the record, where it is, and whether all of it is there.
     fn measure(mut self) -> (Record, PathBuf, Result<(), Failure>) {
-        let meanwhile = Meanwhile::begin();
+        let (meanwhile, own) = (Meanwhile::begin(), usage::of_ourselves());
         let end = self.rounds();
+        let own = usage::of_ourselves().saturating_sub(own);
         self.densities();
         let end = End {
-            during: meanwhile.facts(),
+            during: [meanwhile.facts(), self.own_work(own)].concat(),
             seconds: self.journal.elapsed().as_secs(),
             ..end
         };
@@ -124,6 +125,20 @@ impl Prepared {
             self.path,
             written.map_err(Failure::from),
         )
+    }
+
+    /// What measuring has cost beside what was measured.
+    fn own_work(&self, ns: u64) -> Vec<Fact> {
+        let runs = self.journal.record().samples().count();
+        let for_a_run = (runs > 0).then(|| Fact {
+            name: "processor time of vmm bench itself".to_owned(),
+            value: format!(
+                "{} for a run",
+                Unit::Nanoseconds.show(ns as f64 / runs as f64)
+            ),
+            matters: false,
+        });
+        for_a_run.into_iter().collect()
     }
 
     fn rounds(&mut self) -> End {

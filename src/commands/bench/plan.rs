@@ -5,20 +5,10 @@ use std::time::Duration;
 
 use crate::bench::behind::{Choice, Conditions};
 use crate::bench::density;
-use crate::bench::workload::{BUILT_IN, Kind, Suite, Unit, Workload};
+use crate::bench::workload::{BUILT_IN, COMMAND, Suite, Workload};
 use crate::cli::bench::Measure;
 use crate::config::CpuList;
 use crate::run::Wall;
-
-/// The user's own command, as a workload.
-const COMMAND: Workload = Workload {
-    name: "command",
-    isolates: "the command, from its start to its end",
-    why: "each wall is put up for it, and taken down",
-    kind: Kind::Command,
-    unit: Unit::Nanoseconds,
-    suite: Suite::Quick,
-};
 
 /// How much a suite does, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
