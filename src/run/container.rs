@@ -64,7 +64,7 @@ fn spec(
     let request = behind.request;
     let name = request.name.as_str();
     Ok(ContainerSpec {
-        id: name.to_owned(),
+        id: behind.cgroup.to_owned(),
         root: tree.root.path().to_owned(),
         bundle: behind.entry.file(BUNDLE),
         init,

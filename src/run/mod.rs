@@ -111,6 +111,8 @@ pub struct Behind<'a> {
     pub entry: &'a Entry,
     /// Where its channels are.
     pub doors: Option<&'a Doors>,
+    /// What its control groups are called.
+    pub cgroup: &'a str,
     /// What took how long.
     pub timeline: &'a Arc<Timeline>,
 }
@@ -130,7 +132,8 @@ pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError
     let launch = command::launch(&request.image, &image.config, request.wishes.clone())?;
     let launch = command::with_channels(launch, &request.channels);
     let entry = Registry::open()?.create(request.name.clone())?;
-    entry.describe(&State::of(request, &image, &launch))?;
+    let state = State::of(request, &image, &launch);
+    entry.describe(&state)?;
     let behind = Behind {
         request,
         image: &image,
@@ -138,6 +141,7 @@ pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError
         launch,
         entry: &entry,
         doors: None,
+        cgroup: &state.cgroup,
         timeline: &timeline,
     };
     let record = run_behind(behind, signals, started);

@@ -48,7 +48,7 @@ pub fn start(behind: Behind<'_>, streams: Streams) -> Result<Box<dyn Instance>, 
     furnish(&behind, &tree).map_err(|error| RunError::wall(Wall::Process, error))?;
     let program = init::in_memory().map_err(starting)?;
     let limits = &behind.request.limits;
-    let cgroup = Cgroup::create(behind.request.name.as_str(), limits)
+    let cgroup = Cgroup::create(behind.cgroup, limits)
         .map_err(|error| RunError::wall(Wall::Process, error))?;
     let place = Place {
         program,

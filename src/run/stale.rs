@@ -25,12 +25,12 @@ pub fn clear(state: &State, directory: &Path) -> io::Result<()> {
             channel::clear(runtime, channel)?;
         }
     }
-    let name = state.name.as_str();
+    let cgroup = state.cgroup.as_str();
     match state.wall {
         Wall::Container => {
-            container::clean(name, &directory.join(BUNDLE)).map_err(io::Error::other)
+            container::clean(cgroup, &directory.join(BUNDLE)).map_err(io::Error::other)
         }
-        Wall::Process | Wall::Vm => Cgroup::open(name)
+        Wall::Process | Wall::Vm => Cgroup::open(cgroup)
             .and_then(|cgroup| cgroup.remove())
             .map_err(io::Error::other),
     }

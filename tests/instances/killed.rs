@@ -15,6 +15,7 @@ pub const PROMISES: &[Promise] = promises![
     whoever_looks_next_clears_what_a_killed_vmm_has_left,
     one_that_was_paused_when_it_was_killed_is_cleared_as_well,
     a_name_of_one_that_was_killed_is_free,
+    one_of_the_same_name_elsewhere_is_another,
 ];
 
 /// A store and a runtime directory that no other test uses: the loop device of a base is shared
@@ -125,16 +126,38 @@ fn a_name_of_one_that_was_killed_is_free(wall: &Wall) {
     alone.vmm(&["rm", "--force", &name]);
 }
 
-/// The directories of the control group of the instance `name`.
+fn one_of_the_same_name_elsewhere_is_another(wall: &Wall) {
+    let (here, elsewhere, name) = (Alone::new(), Alone::new(), unused_name(wall));
+    here.start(wall, &name, "echo ready; exec sleep 1000");
+    elsewhere.start(wall, &name, "echo ready; exec sleep 1000");
+    here.kill();
+    eventually("it is not listed", || {
+        !here.vmm(&["ps", "--all"]).contains(&name)
+    });
+    let script = ["exec", &name, "--", "echo", "here"];
+    assert_eq!(elsewhere.vmm(&script), "here\n");
+    assert!(wall.is("vm") || !processes(&name).is_empty());
+    elsewhere.vmm(&["rm", "--force", &name]);
+    assert_eq!(groups(&name), Vec::<PathBuf>::new());
+}
+
+/// The directories of the control groups of all instances called `name`.
 pub fn groups(name: &str) -> Vec<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-    let hierarchies = mounts.lines().filter_map(|line| {
+    let parents = mounts.lines().filter_map(|line| {
         let mut words = line.split(' ').skip(1);
         let (path, kind) = (words.next()?, words.next()?);
         kind.starts_with("cgroup")
-            .then(|| Path::new(path).join("vmm").join(name))
+            .then(|| Path::new(path).join("vmm"))
     });
-    hierarchies.filter(|path| path.exists()).collect()
+    let groups = parents.flat_map(|parent| fs::read_dir(parent).into_iter().flatten());
+    let paths = groups.map(|group| group.unwrap().path());
+    // Behind the name is what no other has.
+    let is_of = |path: &PathBuf| {
+        let group = path.file_name().unwrap().to_str().unwrap();
+        group.rsplit_once('-').is_some_and(|(of, _)| of == name)
+    };
+    paths.filter(is_of).collect()
 }
 
 /// The processes in that control group.

@@ -21,16 +21,26 @@ pub struct NameError(String);
 impl InstanceName {
     /// A name that nobody has chosen; two are the same once in four billion.
     pub fn random() -> Self {
-        let mut bytes = [0; 4];
-        // Without the host's randomness it is an ordinary name, and taken the second time.
-        let _ = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
-        Self(format!("vmm-{:08x}", u32::from_ne_bytes(bytes)))
+        Self(format!("vmm-{:08x}", number()))
+    }
+
+    /// What its control groups are called: those are the host's, where another instance may
+    /// have the same name in another runtime directory.
+    pub fn cgroup(&self) -> String {
+        format!("{self}-{:08x}", number())
     }
 
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn number() -> u32 {
+    let mut bytes = [0; 4];
+    // Without the host's randomness it is an ordinary number, and taken the second time.
+    let _ = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
+    u32::from_ne_bytes(bytes)
 }
 
 impl fmt::Display for InstanceName {
@@ -84,5 +94,12 @@ mod tests {
     fn a_random_name_is_one() {
         let name = InstanceName::random();
         assert_eq!(name.as_str().parse(), Ok(name.clone()));
+    }
+
+    #[test]
+    fn two_of_a_name_have_groups_of_their_own() {
+        let name: InstanceName = "web".parse().unwrap();
+        assert!(name.cgroup().starts_with("web-"));
+        assert_ne!(name.cgroup(), name.cgroup());
     }
 }

@@ -343,6 +343,7 @@ mod tests {
         let entry = registry.create(name.parse().unwrap()).unwrap();
         let state = State {
             name: entry.name().clone(),
+            cgroup: entry.name().cgroup(),
             wall: Wall::Vm,
             image: "hw1".into(),
             digest: "sha256:0".into(),

@@ -21,6 +21,8 @@ use crate::run::wall::Wall;
 pub struct State {
     /// Its name.
     pub name: InstanceName,
+    /// Its control groups, below `vmm`.
+    pub cgroup: String,
     /// What it runs behind.
     pub wall: Wall,
     /// The image, as it was named.
@@ -45,6 +47,7 @@ impl State {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             name: request.name.clone(),
+            cgroup: request.name.cgroup(),
             wall: request.wall,
             image: request.image.clone(),
             digest: image.base.digest.to_string(),
