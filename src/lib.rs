@@ -3,6 +3,7 @@
 //! - [`signals`], [`pidfd`], [`timeline`], [`output`], [`chain`]: signals as events; a process
 //!   held by a descriptor; what took how long; what is printed; an error as the user reads it
 //! - [`guest`]: the programs of ours that run behind every wall
+//! - [`name`]: names that lead nowhere else
 //! - [`config`]: what was typed becomes what is meant
 //! - [`memory`]: guest memory, and every fixed guest-physical address
 //! - [`image`]: whatever a user has becomes one read-only base and a configuration
@@ -43,6 +44,7 @@ pub mod image;
 pub mod kernel;
 pub mod machine;
 pub mod memory;
+pub mod name;
 pub mod output;
 pub mod pidfd;
 pub mod report;

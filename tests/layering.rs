@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use the layers above its own line.
 const LAYERS: [&[&str]; 13] = [
-    &["chain", "guest", "output", "pidfd", "signals", "timeline"],
+    &[
+        "chain", "guest", "name", "output", "pidfd", "signals", "timeline",
+    ],
     &["cgroup", "config", "image", "memory", "terminal"],
     &["kernel", "root"],
     &["hypervisor"],

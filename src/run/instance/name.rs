@@ -5,6 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::is_plain;
+
+/// hostname(7): the longest label of a host name.
+const HOST_NAME_MAX: usize = 63;
+
 /// A name of 1 to 63 letters, digits, `-`, `_` and `.`, the first a letter or a digit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -53,11 +58,7 @@ impl FromStr for InstanceName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let is_plain = |c: char| c.is_ascii_alphanumeric();
-        let is_name = (1..=63).contains(&text.len())
-            && text.starts_with(is_plain)
-            && text.chars().all(|c| is_plain(c) || "-_.".contains(c));
-        match is_name {
+        match is_plain(text, HOST_NAME_MAX) {
             true => Ok(Self(text.to_owned())),
             false => Err(NameError(text.to_owned())),
         }
