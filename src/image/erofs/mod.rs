@@ -3,9 +3,10 @@
 //! Not compressed, no shared attributes, all inodes extended: what every kernel since 5.4
 //! mounts. The same tree gives the same bytes, on any host. Layout: the superblock's block, then
 //! all inodes in the order of their paths, then the blocks of directories and files in the
-//! same order. Fields are named as in the kernel's `fs/erofs/erofs_fs.h`.
+//! same order.
 
 mod directory;
+pub mod format;
 mod plan;
 mod read;
 mod write;
@@ -14,28 +15,22 @@ mod xattr;
 pub use read::read;
 pub use write::write;
 pub(super) use xattr::is_kept;
+pub use xattr::size as xattrs_size;
+
+use format::{EXTENDED, FLAT_INLINE, FLAT_PLAIN};
 
 /// The size of a block.
 const BLOCK: u64 = 4096;
 /// The same for what is in memory.
 const BLOCK_BYTES: usize = 4096;
 
-/// Where the superblock is, and what it begins with.
-const SUPERBLOCK: u64 = 1024;
-/// `EROFS_SUPER_MAGIC_V1`
-const MAGIC: u32 = 0xe0f5_e1e2;
 /// `EROFS_FEATURE_COMPAT_MTIME`: inodes tell when their file was modified.
 const COMPAT_MTIME: u32 = 2;
 
-/// Inodes begin at multiples of this; their number is which one.
-const SLOT: u64 = 32;
-/// The size of `struct erofs_inode_extended`.
-const INODE: u64 = 64;
-
 /// `i_format` of an extended inode whose data are blocks (`EROFS_INODE_FLAT_PLAIN`).
-const PLAIN: u16 = 1;
+const PLAIN: u16 = EXTENDED | FLAT_PLAIN << 1;
 /// And of one whose data follow it (`EROFS_INODE_FLAT_INLINE`).
-const INLINE: u16 = 1 | 2 << 1;
+const INLINE: u16 = EXTENDED | FLAT_INLINE << 1;
 
 /// Larger files have blocks of their own, which can be mapped; smaller ones follow their inode.
 const INLINE_MAX: u64 = 2048;

@@ -1,6 +1,7 @@
 //! Where everything of a tree will be, before a byte is written.
 
-use super::{BLOCK, INLINE_MAX, INODE, SLOT, directory, xattr};
+use super::format::{EXTENDED_INODE, SLOT};
+use super::{BLOCK, INLINE_MAX, directory, xattr};
 use crate::image::tree::{Entry, Kind, Name, NodeId, Tree};
 
 /// The inode of a node.
@@ -82,7 +83,7 @@ impl Plan {
         let mut end = BLOCK;
         for inode in &mut self.inodes {
             let node = tree.node(inode.node);
-            let header = INODE + xattr::body(&node.metadata.xattrs).len() as u64;
+            let header = EXTENDED_INODE + xattr::body(&node.metadata.xattrs).len() as u64;
             let largest = match node.kind {
                 Kind::File(_) => INLINE_MAX,
                 _ => BLOCK,

@@ -6,7 +6,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::{BLOCK, BLOCK_BYTES, INLINE, INODE, MAGIC, PLAIN, SLOT, SUPERBLOCK, file_type, xattr};
+use super::format::{
+    Damaged, EXTENDED_INODE, MAGIC, SLOT, SUPERBLOCK, dirents, u16_at, u32_at, u64_at,
+};
+use super::{BLOCK, BLOCK_BYTES, INLINE, PLAIN, file_type, xattr};
 use crate::image::content::Content;
 use crate::image::tree::{Entry, Kind, MAX_NODES, Metadata, Node, NodeId, PATH_MAX, Tree};
 
@@ -61,7 +64,7 @@ impl Reader<'_> {
     fn root(&mut self, offset: u64) -> io::Result<()> {
         let inode = self.inode(offset)?;
         if inode.mode & !0o7777 != file_type::DIRECTORY {
-            return Err(damaged());
+            return Err(Damaged.into());
         }
         self.tree.node_mut(NodeId::ROOT).metadata = inode.metadata.clone();
         self.known.insert(offset, NodeId::ROOT);
@@ -76,7 +79,7 @@ impl Reader<'_> {
                 if matches!(name, b"." | b"..") {
                     continue;
                 }
-                let node = self.node(nid.checked_mul(SLOT).ok_or_else(damaged)?)?;
+                let node = self.node(nid.checked_mul(SLOT).ok_or(Damaged)?)?;
                 self.tree.link(directory, name, Entry { node, layer: 0 });
             }
         }
@@ -87,12 +90,12 @@ impl Reader<'_> {
         if let Some(node) = self.known.get(&offset) {
             // A directory with two names would have no end.
             return match self.tree.entries(*node) {
-                Some(_) => Err(damaged()),
+                Some(_) => Err(Damaged.into()),
                 None => Ok(*node),
             };
         }
         if self.tree.len() >= MAX_NODES {
-            return Err(damaged());
+            return Err(Damaged.into());
         }
         let inode = self.inode(offset)?;
         let kind = self.kind(&inode)?;
@@ -120,14 +123,14 @@ impl Reader<'_> {
             file_type::CHARACTER => Kind::Character(major, minor),
             file_type::FIFO => Kind::Fifo,
             file_type::SOCKET => Kind::Socket,
-            _ => return Err(damaged()),
+            _ => return Err(Damaged.into()),
         })
     }
 
     fn inode(&self, offset: u64) -> io::Result<Inode> {
         let mut raw = [0; 64];
         self.file.read_exact_at(&mut raw, offset)?;
-        let behind = offset + INODE;
+        let behind = offset + EXTENDED_INODE;
         let count = u16_at(&raw, 2)?;
         let mut body = vec![0; xattr::size(count)];
         self.file.read_exact_at(&mut body, behind)?;
@@ -150,58 +153,21 @@ impl Reader<'_> {
                 gid: u32_at(&raw, 28)?,
                 mtime: u64_at(&raw, 32)?.cast_signed(),
                 mtime_nanos: u32_at(&raw, 40)?,
-                xattrs: xattr::parse(&body).ok_or_else(damaged)?,
+                xattrs: xattr::parse(&body).ok_or(Damaged)?,
             },
         })
     }
 
     fn bytes(&self, inode: &Inode, limit: u64) -> io::Result<Vec<u8>> {
         if inode.size > limit {
-            return Err(damaged());
+            return Err(Damaged.into());
         }
         Content::part(self.file, inode.data, inode.size).read()
     }
 }
 
-/// The names of a block of a directory, and the numbers of their inodes.
-fn dirents(block: &[u8]) -> io::Result<Vec<(&[u8], u64)>> {
-    const DIRENT: usize = 12;
-    let names_at = usize::from(u16_at(block, 8)?);
-    let count = names_at / DIRENT;
-    let heads = block.get(..count * DIRENT).ok_or_else(damaged)?;
-    let start_of = |head: &[u8]| u16_at(head, 8).map(usize::from);
-    let mut found = Vec::with_capacity(count);
-    let mut heads = heads.chunks_exact(DIRENT).peekable();
-    while let Some(head) = heads.next() {
-        let end = heads
-            .peek()
-            .map_or(Ok(block.len()), |next| start_of(next))?;
-        let name: &[u8] = block.get(start_of(head)?..end).ok_or_else(damaged)?;
-        // The last name of a block ends with it, or with a zero.
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        if name.is_empty() || name.contains(&b'/') {
-            return Err(damaged());
-        }
-        found.push((name, u64_at(head, 0)?));
+impl From<Damaged> for io::Error {
+    fn from(Damaged: Damaged) -> Self {
+        Self::other("the base is damaged")
     }
-    Ok(found)
-}
-
-fn damaged() -> io::Error {
-    io::Error::other("the base is damaged")
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> io::Result<u16> {
-    let field = bytes.get(at..).and_then(|rest| rest.first_chunk());
-    Ok(u16::from_le_bytes(*field.ok_or_else(damaged)?))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> io::Result<u32> {
-    let field = bytes.get(at..).and_then(|rest| rest.first_chunk());
-    Ok(u32::from_le_bytes(*field.ok_or_else(damaged)?))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> io::Result<u64> {
-    let field = bytes.get(at..).and_then(|rest| rest.first_chunk());
-    Ok(u64::from_le_bytes(*field.ok_or_else(damaged)?))
 }

@@ -3,10 +3,9 @@
 use std::io::{self, Write};
 
 use super::directory::Dirent;
+use super::format::{MAGIC, SLOT, SUPERBLOCK};
 use super::plan::{Inode, Plan, with_dots};
-use super::{
-    BLOCK, BLOCK_BYTES, INLINE, MAGIC, PLAIN, SLOT, SUPERBLOCK, directory, type_of, xattr,
-};
+use super::{BLOCK, BLOCK_BYTES, INLINE, PLAIN, directory, type_of, xattr};
 use crate::image::tree::{Kind, NodeId, Tree};
 
 /// Writes `tree` to `out`; `out` is not asked for anything but to take bytes, once.

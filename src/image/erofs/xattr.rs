@@ -50,7 +50,7 @@ pub(super) fn count(body: &[u8]) -> u16 {
 }
 
 /// The size of the bytes behind an inode with this `i_xattr_icount`.
-pub(super) fn size(count: u16) -> usize {
+pub fn size(count: u16) -> usize {
     match usize::from(count) {
         0 => 0,
         count => HEADER + (count - 1) * 4,

@@ -1,11 +1,17 @@
 //! EROFS as far as it is read here: inodes, their bytes, the entries of directories.
 //!
-//! It writes nothing. Fields are named as in the kernel's `fs/erofs/erofs_fs.h`. What is
-//! compressed is left to the kernel.
+//! It writes nothing, and reads more than we write: what others have made. What is compressed
+//! is left to the kernel.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+
+use crate::image::erofs::format::{
+    COMPACT_INODE, Damaged, EXTENDED, EXTENDED_INODE, FLAT_INLINE, FLAT_PLAIN, MAGIC, SLOT,
+    SUPERBLOCK, dirents, u16_at, u32_at, u64_at,
+};
+use crate::image::erofs::xattrs_size;
 
 /// Why an image cannot be read.
 #[derive(Debug)]
@@ -18,6 +24,12 @@ pub(super) enum ImageError {
     Compressed,
 }
 
+impl From<Damaged> for ImageError {
+    fn from(Damaged: Damaged) -> Self {
+        Self::Damaged("a directory has impossible entries, or a record ends too early")
+    }
+}
+
 impl From<io::Error> for ImageError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
@@ -27,19 +39,6 @@ impl From<io::Error> for ImageError {
     }
 }
 
-const SUPERBLOCK: u64 = 1024;
-/// `EROFS_SUPER_MAGIC_V1`
-const MAGIC: u32 = 0xe0f5_e1e2;
-/// `EROFS_SLOTSIZE`-aligned inodes: the unit of an inode number.
-const SLOT: u64 = 32;
-const COMPACT: u64 = 32;
-const EXTENDED: u64 = 64;
-/// `EROFS_INODE_FLAT_PLAIN`: all bytes are in consecutive blocks.
-const FLAT_PLAIN: u16 = 0;
-/// `EROFS_INODE_FLAT_INLINE`: all but the last, which follows the inode.
-const FLAT_INLINE: u16 = 2;
-/// `struct erofs_dirent`
-const ENTRY: usize = 12;
 /// The largest directory, or target of a link, that is read into memory.
 const IN_MEMORY: u64 = 64 << 20;
 
@@ -72,7 +71,7 @@ impl Image {
     /// The image in `file`.
     pub(super) fn open(file: File) -> Result<Self, ImageError> {
         let superblock: [u8; 128] = read(&file, SUPERBLOCK)?;
-        if u32_at(&superblock, 0) != MAGIC {
+        if u32_at(&superblock, 0)? != MAGIC {
             return Err(ImageError::Damaged("it has no superblock"));
         }
         let bits = superblock[12];
@@ -83,8 +82,8 @@ impl Image {
         Ok(Self {
             file,
             block,
-            inodes: u64::from(u32_at(&superblock, 40)) * block,
-            root: u16_at(&superblock, 14).into(),
+            inodes: u64::from(u32_at(&superblock, 40)?) * block,
+            root: u16_at(&superblock, 14)?.into(),
         })
     }
 
@@ -100,17 +99,18 @@ impl Image {
             .and_then(|offset| offset.checked_add(self.inodes))
             .ok_or(ImageError::Damaged("an inode is out of reach"))?;
         let compact: [u8; 32] = read(&self.file, at)?;
-        let format = u16_at(&compact, 0);
-        let mut inode = if format & 1 == 0 {
-            compact_inode(&compact)
-        } else {
-            extended_inode(&read(&self.file, at)?)
+        let format = u16_at(&compact, 0)?;
+        let (mut inode, header) = match format & EXTENDED {
+            0 => (compact_inode(&compact)?, COMPACT_INODE),
+            _ => (
+                extended_inode(&read::<64>(&self.file, at)?)?,
+                EXTENDED_INODE,
+            ),
         };
-        let header = if format & 1 == 0 { COMPACT } else { EXTENDED };
-        inode.start = u64::from(u32_at(&compact, 16)) * self.block;
+        inode.start = u64::from(u32_at(&compact, 16)?) * self.block;
         inode.tail = match format >> 1 & 7 {
             FLAT_PLAIN => None,
-            FLAT_INLINE => Some(at + header + attributes_length(u16_at(&compact, 2))),
+            FLAT_INLINE => Some(at + header + xattrs_size(u16_at(&compact, 2)?) as u64),
             _ => return Err(ImageError::Compressed),
         };
         Ok(inode)
@@ -155,91 +155,42 @@ impl Image {
         let block = usize::try_from(self.block).expect("64 KiB fit");
         let mut entries = Vec::new();
         for block in bytes.chunks(block) {
-            entries_of_block(block, &mut entries)?;
+            let found = dirents(block)?.into_iter();
+            entries.extend(found.map(|(name, number)| (name.to_vec(), number)));
         }
         entries.retain(|(name, _)| name != b"." && name != b"..");
         Ok(entries)
     }
 }
 
-/// A block begins with its entries; where the first name begins, they end.
-fn entries_of_block(block: &[u8], entries: &mut Vec<(Vec<u8>, u64)>) -> Result<(), ImageError> {
-    const DAMAGED: ImageError = ImageError::Damaged("a directory has impossible entries");
-    let first = block.get(8..10).ok_or(DAMAGED)?;
-    let names = usize::from(u16_at(first, 0));
-    let table = block.get(..names).ok_or(DAMAGED)?;
-    let mut table = table.chunks_exact(ENTRY).peekable();
-    while let Some(entry) = table.next() {
-        let start = usize::from(u16_at(entry, 8));
-        let next = table.peek().map(|next| usize::from(u16_at(next, 8)));
-        let name = block
-            .get(start..next.unwrap_or(block.len()))
-            .ok_or(DAMAGED)?;
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        if name.is_empty() || name.contains(&b'/') {
-            return Err(DAMAGED);
-        }
-        entries.push((name.to_vec(), u64_at(entry, 0)));
-    }
-    Ok(())
-}
-
-fn compact_inode(bytes: &[u8; 32]) -> Inode {
-    Inode {
-        mode: u16_at(bytes, 4),
-        links: u16_at(bytes, 6).into(),
-        size: u32_at(bytes, 8).into(),
-        uid: u16_at(bytes, 24).into(),
-        gid: u16_at(bytes, 26).into(),
+fn compact_inode(bytes: &[u8; 32]) -> Result<Inode, Damaged> {
+    Ok(Inode {
+        mode: u16_at(bytes, 4)?,
+        links: u16_at(bytes, 6)?.into(),
+        size: u32_at(bytes, 8)?.into(),
+        uid: u16_at(bytes, 24)?.into(),
+        gid: u16_at(bytes, 26)?.into(),
         mtime: None,
         start: 0,
         tail: None,
-    }
+    })
 }
 
-fn extended_inode(bytes: &[u8; 64]) -> Inode {
-    Inode {
-        mode: u16_at(bytes, 4),
-        size: u64_at(bytes, 8),
-        uid: u32_at(bytes, 24),
-        gid: u32_at(bytes, 28),
-        mtime: Some(u64_at(bytes, 32)),
-        links: u32_at(bytes, 44),
+fn extended_inode(bytes: &[u8; 64]) -> Result<Inode, Damaged> {
+    Ok(Inode {
+        mode: u16_at(bytes, 4)?,
+        size: u64_at(bytes, 8)?,
+        uid: u32_at(bytes, 24)?,
+        gid: u32_at(bytes, 28)?,
+        mtime: Some(u64_at(bytes, 32)?),
+        links: u32_at(bytes, 44)?,
         start: 0,
         tail: None,
-    }
-}
-
-/// `erofs_xattr_ibody_size`
-fn attributes_length(count: u16) -> u64 {
-    match count {
-        0 => 0,
-        count => 12 + 4 * (u64::from(count) - 1),
-    }
+    })
 }
 
 fn read<const N: usize>(file: &File, at: u64) -> Result<[u8; N], ImageError> {
     let mut bytes = [0; N];
     file.read_exact_at(&mut bytes, at)?;
     Ok(bytes)
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes(array_at(bytes, at))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(array_at(bytes, at))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(array_at(bytes, at))
-}
-
-/// Only for records whose size is known to hold the field.
-fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    let field = bytes
-        .get(at..at + N)
-        .and_then(|field| field.try_into().ok());
-    field.expect("the record is as large as its format says")
 }
