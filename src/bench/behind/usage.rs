@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::cgroup::Cgroup;
+use crate::run::Registry;
 use crate::run::record::Usage;
 
 /// Nanoseconds of all children that this process has waited for. A run that has ended is one of
@@ -38,7 +39,7 @@ pub struct Standing {
 impl Standing {
     /// The session that is the instance `name`, run by `process`.
     pub fn new(name: &str, process: u32) -> Self {
-        let group = Cgroup::open(name).ok();
+        let group = group_of(name).and_then(|group| Cgroup::open(&group).ok());
         let counts = |group: &Cgroup| group.statistics().cpu.is_some();
         Self {
             process,
@@ -54,6 +55,12 @@ impl Standing {
         let behind = u64::try_from(group.statistics().cpu?.as_nanos()).ok()?;
         Some(of_process(self.process)? + behind)
     }
+}
+
+/// What the control groups of the instance `name` are called.
+pub fn group_of(name: &str) -> Option<String> {
+    let found = Registry::open().and_then(|registry| registry.find(name));
+    Some(found.ok()?.state.cgroup)
 }
 
 /// The threads of `process` that live.

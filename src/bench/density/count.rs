@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::bench::behind::usage::children;
+use crate::bench::behind::usage::{children, group_of};
 use crate::cgroup::Cgroup;
 
 /// Bytes of one instance, by where they are.
@@ -19,10 +19,11 @@ pub struct Parts {
 impl Parts {
     /// Those of the instance `name`, which `process` runs.
     pub fn of(name: &str, process: u32) -> Self {
-        let used = Cgroup::open(name).map(|group| group.statistics());
+        let group = group_of(name).unwrap_or_default();
+        let used = Cgroup::open(&group).map(|group| group.statistics());
         let used = used.unwrap_or_default();
         let kernel = used.kernel_memory.unwrap_or(0);
-        let is_counted = |process: &u32| used.memory.is_some() && is_in(name, *process);
+        let is_counted = |process: &u32| used.memory.is_some() && is_in(&group, *process);
         let outside = tree(process).into_iter();
         Self {
             outside: outside
@@ -55,10 +56,10 @@ fn tree(process: u32) -> Vec<u32> {
     all
 }
 
-/// Whether `process` is in the group of the instance `name`.
-fn is_in(name: &str, process: u32) -> bool {
+/// Whether `process` is in the group `vmm/group`.
+fn is_in(group: &str, process: u32) -> bool {
     let groups = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
-    let group = Cgroup::path(name).display().to_string();
+    let group = Cgroup::path(group).display().to_string();
     groups
         .lines()
         .filter_map(|line| line.splitn(3, ':').nth(2))
