@@ -17,9 +17,8 @@ pub fn markdown(summary: &Summary) -> String {
     for caveat in &begin.caveats {
         let _ = write!(text, "\n> **{}**\n", escaped(caveat));
     }
-    let telling = begin.environment.iter().filter(|fact| fact.matters);
     let facts = [
-        ("Host", words::facts(telling)),
+        ("Host", words::facts(words::telling(begin))),
         ("The same for all", words::facts(begin.conditions.iter())),
     ];
     for (name, facts) in facts {

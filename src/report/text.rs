@@ -30,7 +30,7 @@ pub enum Detail {
 pub fn text(summary: &Summary, look: Look) -> String {
     let sections = [
         yellow(notes("!", &summary.begin.caveats, look.width), look),
-        above(summary, look.width),
+        above(summary, look),
         toned(figures(summary, look), look),
         notes("missing:", &words::missing(summary), look.width),
         yellow(notes("warning:", &summary.warnings, look.width), look),
@@ -43,11 +43,14 @@ pub fn text(summary: &Summary, look: Look) -> String {
 }
 
 /// Where and under which conditions.
-fn above(summary: &Summary, width: u16) -> String {
+fn above(summary: &Summary, Look { width, detail, .. }: Look) -> String {
     let begin = &summary.begin;
-    let telling = begin.environment.iter().filter(|fact| fact.matters);
+    let host = match detail {
+        Detail::Compact => words::facts(words::telling(begin)),
+        Detail::Full => words::facts(begin.environment.iter()),
+    };
     let rows = [
-        ("host", words::facts(telling)),
+        ("host", host),
         ("for all alike", words::facts(begin.conditions.iter())),
     ];
     block(rows.into_iter(), width)
@@ -184,7 +187,7 @@ fn for_each_row<'a>(
         if !table.is_empty() {
             table.add_row([""]);
         }
-        let told = |row: &&Row| detail == Detail::Full || !words::is_tail(row);
+        let told = |row: &&Row| detail == Detail::Full || !words::is_detail(summary, row);
         family.iter().filter(told).for_each(|row| add(table, row));
     }
 }

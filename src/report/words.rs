@@ -1,7 +1,9 @@
 //! The words that all reports share: what a cell says, in which order rows come, what is explained
 //! below. It knows no layout.
 
-use crate::bench::record::Fact;
+use std::collections::BTreeSet;
+
+use crate::bench::record::{Begin, Fact};
 use crate::bench::summary::{Cell, Ratio, Row, Summary, Verdict};
 use crate::bench::workload::Unit;
 
@@ -112,21 +114,46 @@ pub(super) fn label(row: &Row) -> String {
     }
 }
 
-/// Rows that belong together: workloads whose names begin with the same word, and those beside
-/// each other that are alone of their kind.
+/// Rows that belong together: workloads beside each other whose names begin with the same word,
+/// and those beside each other that have no such neighbour.
 pub(super) fn families(rows: &[Row]) -> impl Iterator<Item = &[Row]> {
-    let of = |row: &Row| row.workload.split('-').next().map(str::to_owned);
-    let is_alone = move |row: &Row| {
-        let mut kin = rows.iter().filter(|other| of(other) == of(row));
-        kin.all(|other| other.workload == row.workload)
+    let are_kin = |one: &Row, other: &Row| {
+        let [one, other] = [one, other].map(|row| row.workload.split('-').next());
+        one == other
     };
-    rows.chunk_by(move |one, other| of(one) == of(other) || (is_alone(one) && is_alone(other)))
+    let alone = rows.chunk_by(are_kin).filter_map(|kin| {
+        let workload = kin.first()?.workload.as_str();
+        let is_alone = kin.iter().all(|row| row.workload == workload);
+        is_alone.then_some(workload)
+    });
+    let alone: BTreeSet<&str> = alone.collect();
+    let is_alone = move |row: &Row| alone.contains(row.workload.as_str());
+    rows.chunk_by(move |one, other| are_kin(one, other) || (is_alone(one) && is_alone(other)))
 }
 
-/// Whether the figure is of the slowest only: `p95`, `p99` …
+/// Which percentile the figure is, if it is one: `p50`, `p99` …
+fn percentile(row: &Row) -> Option<f64> {
+    row.measure.strip_prefix('p')?.parse().ok()
+}
+
+/// Whether a row tells more of a workload than what it is about: the percentiles of one that has
+/// another measure before them.
+pub(super) fn is_detail(summary: &Summary, row: &Row) -> bool {
+    let mut rows = summary.rows.iter();
+    let first = rows.find(|other| other.workload == row.workload);
+    percentile(row).is_some() && first.is_some_and(|first| first.measure != row.measure)
+}
+
+/// Whether it is the detail that matters most: what the slowest of a hundred cost.
 pub(super) fn is_tail(row: &Row) -> bool {
-    let percentile = row.measure.strip_prefix('p').map(str::parse::<f64>);
-    matches!(percentile, Some(Ok(percentile)) if percentile > 50.0)
+    percentile(row) == Some(99.0)
+}
+
+/// What can be said in a few words of where it was measured: what matters, and is short.
+pub(super) fn telling(begin: &Begin) -> impl Iterator<Item = &Fact> {
+    const SHORT: usize = 40;
+    let facts = begin.environment.iter();
+    facts.filter(|fact| fact.matters && fact.value.len() <= SHORT && fact.value != "unknown")
 }
 
 /// Whether `target` is another one over again.
@@ -207,16 +234,49 @@ mod tests {
         assert_eq!(verdict(&Cell::default()).0, "not run");
     }
 
-    #[test]
-    fn only_percentiles_above_the_middle_are_tails() {
-        let measured = |measure: &str| Row {
-            workload: String::new(),
+    fn row(workload: &str, measure: &str) -> Row {
+        Row {
+            workload: workload.into(),
             measure: measure.into(),
             unit: Unit::Nanoseconds,
             noise: None,
             cells: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn percentiles_are_details_of_what_has_a_measure_before_them() {
+        let summary = Summary {
+            rows: [
+                ("a", "time"),
+                ("a", "p50"),
+                ("a", "page"),
+                ("b", "p50"),
+                ("b", "p99"),
+            ]
+            .map(|(workload, measure)| row(workload, measure))
+            .into(),
+            ..crate::report::example::summary()
         };
-        let tails = ["p50", "p95", "p99.9", "page", "time"].map(|name| is_tail(&measured(name)));
-        assert_eq!(tails, [false, true, true, false, false]);
+        let rows = summary.rows.iter();
+        let details: Vec<bool> = rows.map(|row| is_detail(&summary, row)).collect();
+        assert_eq!(details, [false, true, false, false, true]);
+    }
+
+    #[test]
+    fn neighbours_without_kin_stand_together() {
+        let names = [
+            "start",
+            "start",
+            "futex-wake",
+            "pipe",
+            "futex-switch",
+            "cpu-a",
+            "cpu-b",
+            "ipi",
+        ];
+        let rows = names.map(|name| row(name, "time"));
+        let lengths: Vec<usize> = families(&rows).map(<[Row]>::len).collect();
+        assert_eq!(lengths, [5, 2, 1]);
     }
 }

@@ -59,6 +59,7 @@ pub(super) fn statistics(summary: &Summary) -> Markup {
         "runs",
         "far outside",
         "CPU of the host",
+        "ratio",
     ];
     html! {
         section aria-labelledby="statistics" {
@@ -96,7 +97,7 @@ fn spread(row: &Row, target: &str, cell: &Cell) -> Markup {
             th scope="row" { (words::label(row)) }
             td { (target) }
             @match figures {
-                None => td.failed colspan="9" { (words::verdict(cell).0) },
+                None => td.failed colspan="10" { (words::verdict(cell).0) },
                 Some((shown, count, outliers)) => {
                     td { (words::median(row, cell)) }
                     td { (words::deviation(cell)) }
@@ -104,6 +105,7 @@ fn spread(row: &Row, target: &str, cell: &Cell) -> Markup {
                     td { (count) }
                     td { (outliers) }
                     td { (words::processor(cell)) }
+                    td { (words::verdict(cell).0) }
                 },
             }
         }

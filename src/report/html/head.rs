@@ -28,7 +28,7 @@ pub(super) fn head(summary: &Summary) -> Markup {
                 }
             }
             dl {
-                @for fact in begin.environment.iter().filter(|fact| fact.matters) {
+                @for fact in words::telling(begin) {
                     div { dt { (fact.name) } dd { (fact.value) } }
                 }
             }

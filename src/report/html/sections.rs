@@ -25,7 +25,10 @@ pub(super) fn ratios(summary: &Summary) -> Markup {
                      95 of 100 repetitions."
                 }
                 p { "Shaded: by how much two targets differ that are the same." }
-                p { "An empty mark is no difference: none was measured." }
+                p {
+                    "An empty mark is no difference: none was measured. \
+                     A small one is of too few rounds to say anything."
+                }
             }))
         }
     }
@@ -106,7 +109,10 @@ pub(super) fn density(summary: &Summary) -> Markup {
 
 /// All figures.
 pub(super) fn distributions(summary: &Summary) -> Markup {
-    let rows = summary.rows.iter().filter(|row| !words::is_tail(row));
+    let rows = summary
+        .rows
+        .iter()
+        .filter(|row| !words::is_detail(summary, row));
     let plots: Vec<_> = rows
         .filter_map(|row| Some((words::label(row), plots::distribution(summary, row)?)))
         .collect();

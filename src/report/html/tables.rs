@@ -11,10 +11,11 @@ pub(super) fn medians(summary: &Summary) -> Markup {
         return html! { p { "Nothing was measured." } };
     }
     let order = order(summary);
+    let told = |row: &&Row| !words::is_detail(summary, row) || words::is_tail(row);
     html! {
         section aria-labelledby="table" {
             h2 #table { "Medians" }
-            (legend())
+            p.muted { (words::LEGEND) }
             div.scroll tabindex="0" role="region" aria-labelledby="table" {
                 table {
                     thead {
@@ -25,17 +26,11 @@ pub(super) fn medians(summary: &Summary) -> Markup {
                         }
                     }
                     @for family in words::families(&summary.rows) {
-                        tbody { @for row in family { (line(row, &order)) } }
+                        tbody { @for row in family.iter().filter(told) { (line(row, &order)) } }
                     }
                 }
             }
         }
-    }
-}
-
-fn legend() -> Markup {
-    html! {
-        p.muted { (words::LEGEND) }
     }
 }
 

@@ -59,7 +59,10 @@ fn groups(summary: &Summary) -> Vec<Group<'_>> {
         .rows
         .chunk_by(|one, other| one.workload == other.workload);
     let groups = workloads.flat_map(|rows| {
-        let told = rows.iter().filter(|row| !words::is_tail(row)).enumerate();
+        let told = rows
+            .iter()
+            .filter(|row| !words::is_detail(summary, row))
+            .enumerate();
         told.map(move |(index, row)| Group {
             // The first measure is what the workload is about: its name says it.
             label: match index {
@@ -125,22 +128,15 @@ fn reach(ratio: &Ratio) -> [f64; 3] {
 fn mark(canvas: &Canvas<'_>, ratio: &Ratio, colour: Colour, y: i32) {
     let [low, value, high] = reach(ratio).map(|value| canvas.at((value.ln(), 0.0)).0);
     canvas.line([(low, y), (high, y)], 2, colour);
-    let says = |text: &str, colour| {
-        let right = canvas.inside().0.end;
-        canvas.text((right + 10, y), HPos::Left, text, colour);
-    };
     match ratio.verdict {
         Verdict::Dearer | Verdict::Cheaper => {
+            let right = canvas.inside().0.end + 10;
+            let times = format!("×{}", words::factor(ratio.value));
             canvas.dot((value, y), 5, colour);
-            says(&format!("×{}", words::factor(ratio.value)), INK);
+            canvas.text((right, y), HPos::Left, &times, INK);
         }
-        Verdict::NoDifference => {
-            canvas.ring((value, y), 4, colour);
-        }
-        Verdict::TooFew => {
-            canvas.ring((value, y), 2, colour);
-            says("too few", MUTED);
-        }
+        Verdict::NoDifference => canvas.ring((value, y), 4, colour),
+        Verdict::TooFew => canvas.ring((value, y), 2, colour),
     }
 }
 
