@@ -19,7 +19,9 @@ pub mod single;
 pub mod usage;
 pub mod workplace;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::sample::Reading;
 use super::target::Target;
@@ -47,6 +49,12 @@ pub struct Shared {
 /// So many starts may come to nothing, one after the other, until a session is given up.
 const PATIENCE: u32 = 3;
 
+/// A run of a session takes no longer, unless one operation does. Behind no wall it takes a
+/// tenth of that; a wall that is a thousand times slower would make all others wait.
+const RUN_TIME: Duration = Duration::from_millis(250);
+/// What part of a run is done to find out how long it takes: one in so many.
+const TRIED: u64 = 20;
+
 /// A wall.
 pub struct Behind {
     name: String,
@@ -55,6 +63,8 @@ pub struct Behind {
     has_sessions: bool,
     session: Option<Session>,
     failed_starts: u32,
+    /// How often each workload is done at most.
+    most: BTreeMap<&'static str, u64>,
 }
 
 impl Behind {
@@ -67,6 +77,7 @@ impl Behind {
             has_sessions,
             session: None,
             failed_starts: 0,
+            most: BTreeMap::new(),
         }
     }
 
@@ -91,7 +102,25 @@ impl Behind {
         self.session.as_mut().ok_or(Failure::GivenUp(PATIENCE))
     }
 
+    /// Does `workload` so many times, or fewer where that takes too long behind this wall.
     fn order(&mut self, workload: &Workload, operations: u64) -> Result<Reading, Failure> {
+        let most = match self.most.get(workload.name) {
+            Some(most) => *most,
+            None => self.try_out(workload, operations)?,
+        };
+        self.measure(workload, operations.min(most))
+    }
+
+    /// How many operations of `workload` can be done in [`RUN_TIME`], as a few of them tell.
+    fn try_out(&mut self, workload: &Workload, operations: u64) -> Result<u64, Failure> {
+        let few = operations.div_ceil(TRIED);
+        let reading = self.measure(workload, few)?;
+        let most = in_run_time(few, reading.inside_ns.unwrap_or_default());
+        self.most.insert(workload.name, most);
+        Ok(most)
+    }
+
+    fn measure(&mut self, workload: &Workload, operations: u64) -> Result<Reading, Failure> {
         let asked = self.session()?.measure(workload, operations);
         if asked.as_ref().is_err_and(Failure::ends_a_session) {
             // Dropped, it is ended: the next run has another.
@@ -107,6 +136,12 @@ impl Behind {
             Kind::Command => single::command(&self.launcher),
         }
     }
+}
+
+/// How many operations can be done in [`RUN_TIME`], where so many took `ns`; at least one.
+fn in_run_time(operations: u64, ns: u64) -> u64 {
+    let in_time = u128::from(operations) * RUN_TIME.as_nanos() / u128::from(ns.max(1));
+    u64::try_from(in_time).unwrap_or(u64::MAX).max(1)
 }
 
 /// `operations` by `scale`, at least one.
@@ -149,6 +184,15 @@ impl Target for Behind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wall_that_is_slow_does_less() {
+        let second = 1_000_000_000;
+        assert_eq!(in_run_time(1000, second / 1000), 250_000);
+        assert_eq!(in_run_time(1000, second), 250);
+        assert_eq!(in_run_time(1, 3 * second), 1);
+        assert_eq!(in_run_time(u64::MAX, 0), u64::MAX);
+    }
 
     #[test]
     fn a_scale_leaves_one_operation_at_least() {

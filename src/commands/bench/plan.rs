@@ -53,11 +53,14 @@ fn is_wanted(options: &Measure, name: &str, suite: Suite) -> bool {
     if names(&options.skip) {
         return false;
     }
-    match (options.only.is_empty(), options.suite) {
-        (false, _) => names(&options.only),
-        (true, Some(wanted)) => suite <= wanted,
-        (true, None) => options.command.is_empty(),
+    if !options.only.is_empty() {
+        return names(&options.only);
     }
+    let quick = options.command.is_empty().then_some(Suite::Quick);
+    options
+        .suite
+        .or(quick)
+        .is_some_and(|wanted| suite <= wanted)
 }
 
 /// How far it goes; less where guests are slow.
@@ -224,6 +227,12 @@ mod tests {
         );
         assert!(chosen(&["--suite", "quick", "i", "--", "true"]).len() > 2);
         assert!(!wants_density(&measure(&["i", "--", "true"])));
+    }
+
+    #[test]
+    fn what_most_people_ask_for_needs_no_word() {
+        assert_eq!(chosen(&[]), chosen(&["--suite", "quick"]));
+        assert!(chosen(&[]).len() < BUILT_IN.len());
     }
 
     #[test]
