@@ -74,44 +74,5 @@ pub enum Suite {
     Full,
 }
 
-/// There is no such workload.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnknownWorkload {
-    /// There is one that is called nearly so.
-    #[error("no workload is called {0:?}: did you mean {1}?")]
-    DidYouMean(String, &'static str),
-    /// There is none that is.
-    #[error("no workload is called {0:?}: `vmm bench --list` names them all")]
-    SeeList(String),
-}
-
-/// The built-in workload of this name.
-///
-/// # Errors
-/// There is none; the error tells of one that is called nearly so.
-pub fn find(name: &str) -> Result<&'static Workload, UnknownWorkload> {
-    match BUILT_IN.iter().find(|workload| workload.name == name) {
-        Some(workload) => Ok(workload),
-        None => Err(match nearest(name) {
-            Some(near) => UnknownWorkload::DidYouMean(name.to_owned(), near),
-            None => UnknownWorkload::SeeList(name.to_owned()),
-        }),
-    }
-}
-
-/// From which likeness on a name is worth a hint, as clap has it.
-const LIKENESS: f64 = 0.7;
-
-fn nearest(name: &str) -> Option<&'static str> {
-    let likeness = |workload: &'static Workload| {
-        let likeness = strsim::jaro(name, workload.name);
-        (likeness, workload.name)
-    };
-    let near = BUILT_IN.iter().map(likeness);
-    let near = near.filter(|(likeness, _)| *likeness > LIKENESS);
-    near.max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name)
-}
-
 #[cfg(test)]
 mod tests;

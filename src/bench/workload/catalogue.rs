@@ -87,14 +87,14 @@ pub const BUILT_IN: &[Workload] = &[
              container",
         ),
     // Pages.
-    session("fault-4k", 40_000)
+    session("fault-4k", 65_536)
         .of("first touch of a page of 4 KiB")
         .why(
             "a cgroup charges each page; a guest's page that its host has not backed yet faults \
              again, in the nested tables",
         )
         .quick(),
-    session("fault-thp", 150_000)
+    session("fault-thp", 65_536)
         .of("first touch of 4 KiB where pages are of 2 MiB")
         .why(
             "one fault for 512 touches, and zeroes for all: a second one below it only where the \
@@ -182,7 +182,7 @@ pub const BUILT_IN: &[Workload] = &[
              (APICv, AVIC)",
         ),
     // Files.
-    session("file-metadata", 2_000)
+    session("file-metadata", 2_500)
         .of("file made, looked at and removed, one of a directory of thousands")
         .why(
             "an overlay does it in its upper layer and asks the lower ones for the name; a guest \

@@ -46,20 +46,6 @@ fn the_quick_suite_is_quick() {
 }
 
 #[test]
-fn a_name_that_is_nearly_right_brings_a_hint() {
-    assert_eq!(find("getpid"), Ok(&BUILT_IN[1]));
-    let told = |name| find(name).unwrap_err().to_string();
-    assert_eq!(
-        told("getpit"),
-        r#"no workload is called "getpit": did you mean getpid?"#
-    );
-    assert_eq!(
-        told("qqq"),
-        r#"no workload is called "qqq": `vmm bench --list` names them all"#
-    );
-}
-
-#[test]
 fn the_table_that_people_read_is_the_catalogue() {
     let rows: Vec<&str> = TABLE
         .lines()
