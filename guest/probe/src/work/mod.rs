@@ -127,6 +127,10 @@ pub fn answer(order: &Order, place: &mut Place) -> Answer {
 
 fn done(outcome: Result<Measured, Failure>) -> Answer {
     match outcome {
+        // A guest's clock may have no finer steps than its timer.
+        Ok(Measured { elapsed_ns: 0, .. }) => {
+            failed(Failure::Wrong("the clock did not move meanwhile"))
+        }
         Ok(measured) => Answer::Measured(Box::new(measured)),
         Err(failure) => failed(failure),
     }
@@ -166,6 +170,12 @@ mod tests {
         };
         assert_eq!(measured.operations, operations);
         *measured
+    }
+
+    #[test]
+    fn what_took_no_time_at_all_was_not_measured() {
+        let answer = done(Ok(Measured::default()));
+        assert!(matches!(answer, Answer::Failed(_)), "{answer:?}");
     }
 
     #[test]
