@@ -295,8 +295,16 @@ mod tests {
     #[test]
     fn records_that_differ_in_what_matters_are_refused_and_it_is_named() {
         let [mut before, mut after] = [1, 2].map(|seed| record(seed, [100.0; 3]));
-        before.begin.environment = vec![fact("kernel", "6.1", true), fact("load", "0.1", false)];
-        after.begin.environment = vec![fact("kernel", "6.12", true), fact("load", "0.9", false)];
+        let environment = |kernel, load| {
+            let alike = fact("processor", "the same", true);
+            vec![
+                fact("kernel", kernel, true),
+                fact("load", load, false),
+                alike,
+            ]
+        };
+        before.begin.environment = environment("6.1", "0.1");
+        after.begin.environment = environment("6.12", "0.9");
         after.begin.conditions = vec![fact("memory", "1 GiB", true)];
         let error = Diff::of(&before, &after, false).unwrap_err();
         assert_eq!(

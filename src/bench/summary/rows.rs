@@ -1,7 +1,5 @@
 //! The rows of a summary: what each measure of each workload is behind each wall.
 
-use std::collections::BTreeMap;
-
 use super::runs::{Pair, Runs};
 use super::{Cell, Ratio, Row};
 use crate::bench::record::TargetNote;
@@ -92,19 +90,22 @@ impl Columns<'_> {
     }
 }
 
-/// The figures of a measure behind each target, by round.
-struct AllSeries(Vec<BTreeMap<u32, f64>>);
+/// The figures of a measure behind each target, with their rounds, in the order of these.
+struct AllSeries(Vec<Vec<(u32, f64)>>);
 
 impl AllSeries {
     /// How many times the target `to` the target `of` is, over the rounds that both have.
     fn estimate(&self, of: usize, to: usize) -> Option<Estimate> {
         let to = &self.0[to];
-        let pair = |(round, of): (&u32, &f64)| Some((*of, *to.get(round)?));
+        let pair = |(round, of): &(u32, f64)| {
+            let place = to.binary_search_by_key(round, |(round, _)| *round);
+            Some((*of, to[place.ok()?].1))
+        };
         Estimate::paired(self.0[of].iter().filter_map(pair))
     }
 
     fn cell(&self, place: usize) -> Cell {
-        let values: Vec<f64> = self.0[place].values().copied().collect();
+        let values: Vec<f64> = self.0[place].iter().map(|(_, value)| *value).collect();
         Cell {
             spread: Sorted::of(values.clone()).map(|sorted| sorted.spread()),
             values,

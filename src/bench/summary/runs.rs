@@ -83,8 +83,8 @@ impl<'a> Pair<'a> {
         self.failures_in_a_row >= GIVES_UP
     }
 
-    /// The figures of a measure, by round.
-    pub(super) fn series(&self, name: &str, unit: Unit) -> BTreeMap<u32, f64> {
+    /// The figures of a measure, with their rounds, in the order of these.
+    pub(super) fn series(&self, name: &str, unit: Unit) -> Vec<(u32, f64)> {
         let figure = |reading: &Reading| {
             let mut measures = reading.measures.iter();
             let found = measures.find(|measure| measure.name == name && measure.unit == unit);
