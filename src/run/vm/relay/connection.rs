@@ -155,9 +155,9 @@ impl Connection {
 
     fn pump(&mut self, outbox: &mut Outbox) {
         self.input.pump(outbox);
-        let had_ended = self.output.has_ended();
+        let was_closed = self.output.is_closed();
         self.output.pump(outbox);
-        if self.output.has_ended() && !had_ended {
+        if self.output.is_closed() && !was_closed {
             let _ = self.socket.shutdown(Shutdown::Write);
         }
     }

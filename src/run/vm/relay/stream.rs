@@ -99,8 +99,13 @@ impl Tap {
         self.ended = true;
     }
 
-    /// Whether the file has taken everything and is closed, or takes nothing any more.
+    /// Whether the file has taken everything, or takes nothing any more.
     pub fn has_ended(&self) -> bool {
+        self.is_closed() || (self.ended && self.is_empty())
+    }
+
+    /// Whether the file is closed, which the next move does at the end.
+    pub fn is_closed(&self) -> bool {
         self.output.is_none()
     }
 
@@ -110,7 +115,7 @@ impl Tap {
             self.write(outbox);
             self.intake.give_credit(outbox);
         }
-        if self.ended && self.is_empty() {
+        if self.has_ended() {
             self.output = None;
         }
     }

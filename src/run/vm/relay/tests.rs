@@ -8,6 +8,8 @@ use wire::{Decoder, Exited, Frame, Kind, MAX_DATA, Part, Ready, Stream, WINDOW};
 
 use super::*;
 
+mod channels;
+
 /// The guest's end of a port.
 struct Guest {
     port: UnixStream,
@@ -50,10 +52,14 @@ impl Guest {
 }
 
 fn relay() -> (Orders, Guest) {
+    relay_with(Connections::default())
+}
+
+fn relay_with(connections: Connections) -> (Orders, Guest) {
     let (ours, port) = UnixStream::pair().unwrap();
     port.set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
-    let orders = start(ours, Box::new(|_| {}), Connections::default()).unwrap();
+    let orders = start(ours, Box::new(|_| {}), connections).unwrap();
     let decoder = Decoder::default();
     (orders, Guest { port, decoder })
 }
