@@ -25,10 +25,12 @@ struct Pair<'a> {
     channel: String,
 }
 
-/// Does `act` with `wall` and each other one.
+/// Does `act` with `wall` and each that follows it, and itself: so every two are tried once.
 fn with_each(wall: &Wall, act: impl Fn(Pair<'_>)) {
-    for other in Wall::all() {
-        act(Pair::new(wall, &other));
+    let walls = Wall::all();
+    let others = walls.iter().skip_while(|other| !other.is(wall.name()));
+    for other in others {
+        act(Pair::new(wall, other));
     }
 }
 
@@ -102,25 +104,21 @@ fn megabyte(wall: &Wall) {
 }
 
 fn order(wall: &Wall) {
-    with_each(wall, |pair| {
-        let script = |from: &str| format!("for i in 1 2 3; do echo {from}$i | CONNECT; done");
-        let [first, second] = pair.both([&script("a"), &script("b")]);
-        assert_eq!(first.text(), "b1\nb2\nb3\n", "{first:?}");
-        assert_eq!(second.text(), "a1\na2\na3\n", "{second:?}");
-    });
+    let script = |from: &str| format!("for i in 1 2 3; do echo {from}$i | CONNECT; done");
+    let [first, second] = Pair::new(wall, wall).both([&script("a"), &script("b")]);
+    assert_eq!(first.text(), "b1\nb2\nb3\n", "{first:?}");
+    assert_eq!(second.text(), "a1\na2\na3\n", "{second:?}");
 }
 
 fn crowd(wall: &Wall) {
-    with_each(wall, |pair| {
-        let count = "i=0; while [ $i -lt 20 ]; do i=$((i + 1));";
-        let all = format!("{count} echo $i | CONNECT & done; wait");
-        let each = format!("{count} CONNECT </dev/null; done");
-        let [_, heard] = pair.both([&all, &each]);
-        let text = heard.text();
-        let mut numbers: Vec<u32> = text.lines().filter_map(|l| l.parse().ok()).collect();
-        numbers.sort_unstable();
-        assert_eq!(numbers, (1..=20).collect::<Vec<_>>(), "{heard:?}");
-    });
+    let count = "i=0; while [ $i -lt 20 ]; do i=$((i + 1));";
+    let all = format!("{count} echo $i | CONNECT & done; wait");
+    let each = format!("{count} CONNECT </dev/null; done");
+    let [_, heard] = Pair::new(wall, wall).both([&all, &each]);
+    let text = heard.text();
+    let mut numbers: Vec<u32> = text.lines().filter_map(|l| l.parse().ok()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=20).collect::<Vec<_>>(), "{heard:?}");
 }
 
 /// The first is there and does not listen yet.
@@ -180,19 +178,15 @@ fn closed(wall: &Wall) {
         false => OFFER,
     };
     let (mut offering, _) = start(pair.shell(0, &[], script));
-    let ours = finish(other.shell(0, &[], "ls /run/vmm/channels"), b"");
-    assert_eq!(ours.text(), format!("{}\n", other.channel), "{ours:?}");
-    let without = wall.shell(&[], "ls /run/vmm/channels; env");
-    assert!(!without.text().contains(&pair.channel), "{without:?}");
     // What the process wall shares with its host is no promise of this kind.
-    if !wall.is("process") {
-        let script = "nc -w 1 127.0.0.1 7777; cat /tmp/offered; ps; true";
-        let found = finish(other.shell(0, &[], script), b"").text();
-        assert!(
-            !found.contains("secret") && !found.contains("54321"),
-            "{found}"
-        );
-    }
+    let script = match wall.is("process") {
+        true => "ls /run/vmm/channels",
+        false => {
+            "ls /run/vmm/channels; nc -w 1 127.0.0.1 7777; cat /tmp/offered; ps | grep 5432[1]"
+        }
+    };
+    let found = finish(other.shell(0, &[], script), b"");
+    assert_eq!(found.text(), format!("{}\n", other.channel), "{found:?}");
     nudge(&mut offering);
     assert_eq!(wait(&mut offering).code(), Some(0));
 }
