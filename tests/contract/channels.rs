@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use crate::Promise;
-use crate::wall::{Ended, Wall, collect, finish, start, wait};
+use crate::wall::{Ended, Wall, collect, finish, start, vmm, wait};
 
 pub const PROMISES: &[Promise] = &[
     (25, "two_instances_talk_by_a_channel", talk),
@@ -135,16 +135,24 @@ fn last_words(wall: &Wall) {
     });
 }
 
+/// Whoever came second: what it leaves behind, where nobody else ends it, holds its connection
+/// open.
 fn killed(wall: &Wall) {
     with_each(wall, |pair| {
-        let script = "(echo ready; sleep 1000) | CONNECT";
-        let mut other = spawn(pair.shell(1, &[], script));
-        let script = "CONNECT </dev/null; echo ended";
-        let (mut waiting, output) = start(pair.shell(0, &[], script));
+        let script = "echo ready; CONNECT </dev/null; echo ended";
+        let (mut waiting, mut output) = start(pair.shell(0, &[], script));
+        let mut other = spawn(pair.shell(1, &[], "(echo hello; sleep 1000) | CONNECT"));
+        let mut hello = [0; 6];
+        output.read_exact(&mut hello).unwrap();
         other.kill().unwrap();
-        assert_eq!(rest(output), "ended\n");
+        let heard = thread::spawn(|| rest(output));
         assert_eq!(wait(&mut waiting).code(), Some(0));
+        assert_eq!(heard.join().unwrap(), "ended\n");
         other.wait().unwrap();
+        // Whoever looks next clears away what is left.
+        let mut list = vmm();
+        list.arg("ps");
+        assert_eq!(finish(list, b"").status, 0);
     });
 }
 

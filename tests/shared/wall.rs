@@ -171,7 +171,7 @@ pub fn wait_in_time(child: &mut Child) -> Option<ExitStatus> {
 }
 
 /// Starts `command`, and waits until it has printed a line that is `ready`.
-pub fn start(mut command: Command) -> (Child, impl Read) {
+pub fn start(mut command: Command) -> (Child, impl Read + Send + 'static) {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
