@@ -4,6 +4,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 use vmm_sys_util::epoll::EventSet;
+use vmm_sys_util::eventfd::EventFd;
 
 use super::{Interrupt, RingError, Virtqueue};
 use crate::Memory;
@@ -122,6 +123,12 @@ pub trait VirtioDevice: Send {
     /// # Errors
     /// The ring breaks the protocol.
     fn queue_notify(&mut self, index: usize) -> Result<Progress, RingError>;
+
+    /// Doorbells that another process answers, one for each queue: nobody here then waits for
+    /// them, and `queue_notify` is called only for a kick that came by an exit.
+    fn doorbells(&self) -> Option<&[EventFd]> {
+        None
+    }
 
     /// Host files whose readiness concerns the device, all its life long.
     ///

@@ -19,25 +19,26 @@ const HOST_FILE: u32 = u32::MAX;
 pub struct VirtioEventSource {
     transport: Arc<Mutex<MmioTransport>>,
     doorbells: Vec<EventFd>,
+    answers_doorbells: bool,
     host_fds: Vec<HostFd>,
 }
 
 impl VirtioEventSource {
-    /// Makes a doorbell for each queue of `transport`.
+    /// Makes a doorbell for each queue of `transport`, unless its device has its own.
     ///
     /// # Errors
     /// The host has no file descriptor left.
     pub fn new(transport: Arc<Mutex<MmioTransport>>) -> io::Result<Self> {
-        let (count, host_fds) = {
+        let (count, host_fds, others) = {
             let transport = lock(&transport);
-            (transport.queue_count(), transport.host_fds())
+            let others = transport.doorbells().transpose()?;
+            (transport.queue_count(), transport.host_fds(), others)
         };
-        let doorbells = (0..count)
-            .map(|_| EventFd::new(EFD_NONBLOCK))
-            .collect::<io::Result<_>>()?;
+        let make = || (0..count).map(|_| EventFd::new(EFD_NONBLOCK)).collect();
         Ok(Self {
             transport,
-            doorbells,
+            answers_doorbells: others.is_none(),
+            doorbells: others.map_or_else(make, Ok)?,
             host_fds,
         })
     }
@@ -73,7 +74,8 @@ impl VirtioEventSource {
 
 impl MutEventSubscriber for VirtioEventSource {
     fn init(&mut self, ops: &mut EventOps) {
-        for (index, doorbell) in (0..HOST_FILE).zip(&self.doorbells) {
+        let answered = self.doorbells.iter().filter(|_| self.answers_doorbells);
+        for (index, doorbell) in (0..HOST_FILE).zip(answered) {
             let interest = Events::with_data(doorbell, index, EventSet::IN);
             add(ops, interest);
         }

@@ -18,12 +18,18 @@ pub const CONFIG_CHANGE: u32 = 2;
 pub struct Interrupt {
     page: RegisterPage,
     event: EventFd,
+    /// Bits of the status that no acknowledgement clears.
+    lasting: AtomicU32,
 }
 
 impl Interrupt {
     /// An interrupt that is raised by writing `event`, an irqfd once it is wired to KVM.
     pub fn new(event: EventFd, page: RegisterPage) -> Self {
-        Self { page, event }
+        Self {
+            page,
+            event,
+            lasting: AtomicU32::new(0),
+        }
     }
 
     /// The page of the device's registers.
@@ -41,8 +47,25 @@ impl Interrupt {
         self.page.load(VIRTIO_MMIO_INTERRUPT_STATUS)
     }
 
+    /// Lets another process raise the line by the eventfd, without a word to us.
+    ///
+    /// It can set no status. So from now on, until `reset`, the status tells of used buffers
+    /// whenever it is read: a driver looks at its rings after any interrupt (decision 0008).
+    pub fn share(&self) -> &EventFd {
+        self.lasting.store(USED_BUFFER, Ordering::SeqCst);
+        self.change(|status| status.fetch_or(USED_BUFFER, Ordering::SeqCst));
+        &self.event
+    }
+
+    /// Forgets every reason, and whoever else might raise the line.
+    pub fn reset(&self) {
+        self.lasting.store(0, Ordering::SeqCst);
+        self.change(|status| status.swap(0, Ordering::SeqCst));
+    }
+
     /// Clears `bits` of the status, as the driver acknowledges them.
     pub fn acknowledge(&self, bits: u32) {
+        let bits = bits & !self.lasting.load(Ordering::SeqCst);
         self.change(|status| status.fetch_and(!bits, Ordering::SeqCst));
     }
 
@@ -98,5 +121,15 @@ mod tests {
         interrupt.signal_config_change();
         interrupt.acknowledge(USED_BUFFER);
         assert_eq!(interrupt.status(), CONFIG_CHANGE);
+    }
+
+    #[test]
+    fn a_line_that_others_raise_tells_of_used_buffers_until_the_reset() {
+        let interrupt = interrupt();
+        interrupt.share().write(1).unwrap();
+        interrupt.acknowledge(USED_BUFFER | CONFIG_CHANGE);
+        assert_eq!(interrupt.status(), USED_BUFFER);
+        interrupt.reset();
+        assert_eq!(interrupt.status(), 0);
     }
 }

@@ -7,6 +7,7 @@ pub mod block;
 pub mod console;
 pub mod device;
 pub mod event_source;
+pub mod fs;
 pub mod interrupt;
 pub mod rng;
 pub mod transport;

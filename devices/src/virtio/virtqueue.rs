@@ -53,6 +53,16 @@ impl Virtqueue {
         &self.memory
     }
 
+    /// Where its parts lie in memory, and where it stands.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Goes on with the available chain of this number, where another process has stopped.
+    pub fn resume_at(&mut self, available: u16) {
+        self.queue.set_next_avail(available);
+    }
+
     /// How many descriptors it has.
     pub fn size(&self) -> u16 {
         self.queue.size()

@@ -3,6 +3,7 @@
 //! What the registers hold is also kept in a [`RegisterPage`], where the guest may read it
 //! without an exit.
 
+use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use virtio_bindings::virtio_config::VIRTIO_F_VERSION_1;
 use virtio_bindings::virtio_mmio::*;
 use virtio_bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
+use vmm_sys_util::eventfd::EventFd;
 
 use super::negotiation::{Negotiation, Transition};
 use super::queue_config::{Half, Part, QueueConfig};
@@ -40,7 +42,8 @@ const READABLE: [u32; 11] = [
     VIRTIO_MMIO_SHM_LEN_HIGH,
     VIRTIO_MMIO_CONFIG_GENERATION,
 ];
-const RING_FEATURES: u64 =
+/// What every device offers of its rings.
+pub(crate) const RING_FEATURES: u64 =
     (1 << VIRTIO_F_VERSION_1) | (1 << VIRTIO_RING_F_INDIRECT_DESC) | (1 << VIRTIO_RING_F_EVENT_IDX);
 
 /// The registers of one device, and what they are for before and after activation.
@@ -90,6 +93,15 @@ impl MmioTransport {
     /// The host files that the device waits for.
     pub fn host_fds(&self) -> Vec<HostFd> {
         self.device.host_fds()
+    }
+
+    /// The doorbells that others answer, if the device has such.
+    ///
+    /// # Errors
+    /// The host has no file descriptor left.
+    pub fn doorbells(&self) -> Option<io::Result<Vec<EventFd>>> {
+        let doorbells = self.device.doorbells()?;
+        Some(doorbells.iter().map(EventFd::try_clone).collect())
     }
 
     /// Set while the driver's rings are broken and it has not reset the device.
@@ -276,7 +288,7 @@ impl MmioTransport {
     fn reset(&mut self) {
         // The rings go with the activation: the driver makes new ones.
         drop(self.device.deactivate());
-        self.interrupt.acknowledge(u32::MAX);
+        self.interrupt.reset();
         self.broken.store(false, Ordering::Relaxed);
         self.selected_queue = 0;
         self.selected_device_features = 0;
