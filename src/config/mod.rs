@@ -7,6 +7,7 @@ pub mod console;
 pub mod cpu_list;
 pub mod disk;
 pub mod settings;
+pub mod share;
 pub mod size;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub use console::{ConsoleTarget, PortConfig, SerialTarget};
 pub use cpu_list::CpuList;
 pub use disk::{Cache, DiskConfig};
 pub use settings::{OnReboot, Protocol, Settings};
+pub use share::ShareConfig;
 pub use size::{MemorySize, VcpuCount, parse_bytes};
 
 /// A whole machine, as the user wants it.
@@ -41,6 +43,8 @@ pub struct MachineConfig {
     pub console: ConsoleTarget,
     /// Ports of the same device, for programs of the guest.
     pub ports: Vec<PortConfig>,
+    /// Directories of the host, each served by another process.
+    pub shares: Vec<ShareConfig>,
     /// Where the serial port goes.
     pub serial: SerialTarget,
     /// Whether the guest is told of its hardware by ACPI, or by the command line.
@@ -123,6 +127,7 @@ impl MachineConfig {
             vcpus: settings.cpus.unwrap_or_default(),
             console,
             ports: Vec::new(),
+            shares: Vec::new(),
             serial,
             acpi: !settings.no_acpi,
             on_reboot: settings.on_reboot.unwrap_or_default(),

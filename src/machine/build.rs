@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use devices::serial::{SerialInput, SerialOutput};
 use devices::virtio::VirtioDevice;
 use devices::virtio::block::{self, Block, BlockOptions};
+use devices::virtio::fs::{Fs, FsError};
 use devices::virtio::rng::Rng;
 use vm_memory::{GuestAddress, GuestMemoryError};
 
@@ -20,12 +21,13 @@ use super::ledger::SharedLedger;
 use super::panic_message::Watched;
 use super::plan::{self, Plan, Role};
 use super::signs::Signs;
+use super::stop::Stop;
 use super::vcpu_threads::Shared;
 use crate::arch::x86_64::acpi::{self, Hardware, VirtioMmio};
 use crate::arch::x86_64::cpuid::{self, Topology};
 use crate::arch::x86_64::{mptable, msr, registers};
 use crate::boot::{self, BootError, Kernel, Parameters};
-use crate::config::{Cache, DiskConfig, MachineConfig, SerialTarget, VcpuCount};
+use crate::config::{Cache, DiskConfig, MachineConfig, SerialTarget, ShareConfig, VcpuCount};
 use crate::hypervisor::{Kvm, KvmError, OpenError, Vcpu, Vm};
 use crate::memory::{self, Memory, MemoryError};
 use crate::signals::SignalFd;
@@ -46,18 +48,32 @@ pub enum BuildError {
     /// The kernel cannot be booted.
     #[error(transparent)]
     Boot(#[from] BootError),
-    /// A console has no host's end.
+    /// A device lacks what it is for.
     #[error(transparent)]
-    Console(#[from] ConsoleError),
-    /// A disk cannot be opened.
-    #[error(transparent)]
-    Disk(#[from] block::OpenError),
+    Device(#[from] DeviceError),
     /// The host has no file descriptor left, or the like.
     #[error("cannot get a file descriptor from the host: raise the limit (ulimit -n)")]
     Host(#[source] io::Error),
     /// The event loop cannot be made.
     #[error("cannot make the event loop")]
     EventLoop(#[source] event_manager::Error),
+}
+
+/// Why a device cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// A console has no host's end.
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
+    /// A disk cannot be opened.
+    #[error(transparent)]
+    Disk(#[from] block::OpenError),
+    /// A directory has nobody who serves it.
+    #[error(transparent)]
+    Share(#[from] FsError),
+    /// The host has no file descriptor left.
+    #[error("cannot keep the connection to the process that serves a directory")]
+    Connection(#[source] io::Error),
 }
 
 impl Machine {
@@ -71,7 +87,7 @@ impl Machine {
         timeline: &Arc<Timeline>,
     ) -> Result<Self, BuildError> {
         let kvm = Kvm::open(&config.kvm)?;
-        let memory = memory::allocate(config.memory.bytes())?;
+        let memory = guest_memory(config)?;
         let registers = memory::register_pages(plan.virtio.len())?;
         let vm = create_vm(&kvm, &memory, &registers, plan)?;
         timeline.mark("vmm: memory and virtual machine");
@@ -99,6 +115,15 @@ impl Machine {
             broken: devices.broken,
             timeline: timeline.clone(),
         })
+    }
+}
+
+/// Shared with the processes that serve the guest's directories, where it has such.
+fn guest_memory(config: &MachineConfig) -> Result<Memory, MemoryError> {
+    let bytes = config.memory.bytes();
+    match config.shares.is_empty() {
+        true => memory::allocate(bytes),
+        false => memory::allocate_shared(bytes),
     }
 }
 
@@ -136,17 +161,19 @@ fn attach_serial(
     target: &SerialTarget,
     signs: &Signs,
 ) -> Result<(), BuildError> {
-    let output: Box<dyn Write + Send> = match console::serial_output(target)? {
-        None => Box::new(io::sink()),
-        Some(output) => {
-            let (output, printer) = SerialOutput::to(output).map_err(BuildError::Host)?;
-            board.add_source(printer);
-            Box::new(output)
-        }
-    };
+    let output: Box<dyn Write + Send> =
+        match console::serial_output(target).map_err(DeviceError::from)? {
+            None => Box::new(io::sink()),
+            Some(output) => {
+                let (output, printer) = SerialOutput::to(output).map_err(BuildError::Host)?;
+                board.add_source(printer);
+                Box::new(output)
+            }
+        };
     let port = board.attach_serial(Box::new(Watched::new(output, signs.panic.clone())))?;
     if *target == SerialTarget::Stdio {
-        let input = console::standard_input(signs).map_err(ConsoleError::Stdio)?;
+        let input = console::standard_input(signs)
+            .map_err(|error| DeviceError::from(ConsoleError::Stdio(error)))?;
         board.add_source(SerialInput::new(port, input).map_err(BuildError::Host)?);
     }
     Ok(())
@@ -156,12 +183,21 @@ fn virtio_device(
     role: Role,
     config: &MachineConfig,
     signs: &Signs,
-) -> Result<Box<dyn VirtioDevice>, BuildError> {
+) -> Result<Box<dyn VirtioDevice>, DeviceError> {
     Ok(match role {
         Role::Console => Box::new(console::console(&config.console, &config.ports, signs)?),
         Role::Disk(index) => Box::new(disk(&config.disks[index], config.vcpus)?),
+        Role::Share(index) => Box::new(share(&config.shares[index], signs)?),
         Role::Entropy => Box::new(Rng::default()),
     })
+}
+
+/// A directory whose server goes takes the machine with it: its programs would wait for ever.
+fn share(config: &ShareConfig, signs: &Signs) -> Result<Fs, DeviceError> {
+    let socket = config.socket.try_clone().map_err(DeviceError::Connection)?;
+    let stop = signs.stop.clone();
+    let listener = Box::new(move |problem| stop.stop(Stop::Host(problem)));
+    Ok(Fs::new(&config.tag, socket, listener)?)
 }
 
 /// Opens a disk with a queue for each vCPU.

@@ -16,6 +16,8 @@ pub enum Role {
     Console,
     /// The disk with this place in the configuration.
     Disk(usize),
+    /// The directory with this place in the configuration.
+    Share(usize),
     /// The source of random bytes.
     Entropy,
 }
@@ -101,7 +103,7 @@ impl From<&Slot> for Device {
 
 /// There is no interrupt left for a device.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{disks} disks are too many: this machine has room for {room}")]
+#[error("{disks} disks and shares are too many: this machine has room for {room}")]
 pub struct TooManyDisks {
     disks: usize,
     room: usize,
@@ -147,13 +149,15 @@ fn slots(config: &MachineConfig) -> Result<Vec<Slot>, TooManyDisks> {
     let has_console = config.console != ConsoleTarget::Off || !config.ports.is_empty();
     let console = has_console.then_some(Role::Console);
     let disks = (0..config.disks.len()).map(Role::Disk);
+    let shares = (0..config.shares.len()).map(Role::Share);
     let roles: Vec<Role> = console
         .into_iter()
         .chain(disks)
+        .chain(shares)
         .chain([Role::Entropy])
         .collect();
     if let Some(excess) = roles.len().checked_sub(layout::DEVICE_GSIS.len() + 1) {
-        let disks = config.disks.len();
+        let disks = config.disks.len() + config.shares.len();
         let room = disks - 1 - excess;
         return Err(TooManyDisks { disks, room });
     }
@@ -174,6 +178,7 @@ impl fmt::Display for Role {
         match self {
             Self::Console => write!(f, "console"),
             Self::Disk(index) => write!(f, "disk{index}"),
+            Self::Share(index) => write!(f, "share{index}"),
             Self::Entropy => write!(f, "rng"),
         }
     }

@@ -144,6 +144,7 @@ impl Spec {
                 name: PORT_NAME.to_owned(),
                 socket: Arc::new(port),
             }],
+            shares: Vec::new(),
             serial: SerialTarget::Off,
             acpi: true,
             on_reboot: OnReboot::default(),

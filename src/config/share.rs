@@ -1,0 +1,13 @@
+//! A directory of the host in a machine.
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+/// A directory of the host that another process serves, by vhost-user.
+#[derive(Clone, Debug)]
+pub struct ShareConfig {
+    /// What the guest mounts it by.
+    pub tag: String,
+    /// The way to that process.
+    pub socket: Arc<UnixStream>,
+}
