@@ -4,12 +4,16 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
 
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::id_map::{self, IdMapError, Mapper};
+use super::mount;
 
 pub use super::id_map::Ids;
 
@@ -52,6 +56,18 @@ impl MountNamespace {
     /// mounted.
     pub fn is_rootless(&self) -> bool {
         self.rootless
+    }
+
+    /// Refuses writes below `directory`, and to what is mounted below it.
+    ///
+    /// # Errors
+    /// It cannot be opened, or the kernel is older than 5.12.
+    pub fn protect(&self, directory: &Path) -> io::Result<()> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let shown = mount::clone_tree(directory)?;
+        mount::make_read_only(shown.as_fd(), mount::RECURSIVE)?;
+        let place = openat(CWD, directory, flags, Mode::empty())?;
+        Ok(mount::place_tree(shown.as_fd(), place.as_fd())?)
     }
 
     /// Which users exist in it.

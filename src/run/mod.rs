@@ -175,7 +175,7 @@ fn run_behind(
     timeline.mark("vmm: wall");
     started();
     let timed_out = supervise::until_end(&mut *instance, &listener, signals, request.times)?;
-    let kernel = instance.kernel();
+    let behind_wall = (instance.kernel(), instance.showing());
     let outcome = Outcome {
         timed_out,
         ..instance.finish()?
@@ -184,7 +184,7 @@ fn run_behind(
     drop(channels);
     drop(terminal);
     timeline.mark("command: until it ended");
-    Ok(Record::of(request, image, outcome, kernel, timeline))
+    Ok(Record::of(request, image, outcome, behind_wall, timeline))
 }
 
 /// Every key is the command's while this lives, if it has a terminal.

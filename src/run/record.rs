@@ -1,9 +1,12 @@
 //! All that is told of a run that has ended (`--json FILE`).
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::outcome::Outcome;
-use super::request::Request;
+use super::request::{Request, Volume};
+use super::running::Showing;
 use super::wall::Wall;
 use crate::cgroup::Limits;
 use crate::image::Image;
@@ -26,6 +29,8 @@ pub struct Record {
     pub kernel: String,
     /// What it might use.
     pub limits: Limits,
+    /// The directories of the host that it saw.
+    pub volumes: Vec<ShownVolume>,
     /// How it ended.
     pub outcome: Outcome,
     /// The exit status of `vmm run`.
@@ -36,6 +41,30 @@ pub struct Record {
     pub timeline: Vec<Span>,
     /// What our process and those that it has waited for have used.
     pub usage: Usage,
+}
+
+/// A directory of the host, as a command saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownVolume {
+    /// Where it is on the host.
+    pub source: PathBuf,
+    /// Where the command saw it.
+    pub target: String,
+    /// Whether it could only be read.
+    pub read_only: bool,
+    /// By which means.
+    pub by: Showing,
+}
+
+impl ShownVolume {
+    fn of(volume: &Volume, by: Showing) -> Self {
+        Self {
+            source: volume.source.clone(),
+            target: volume.target.clone(),
+            read_only: volume.read_only || by == Showing::Copy,
+            by,
+        }
+    }
 }
 
 /// Resources, as the host counts them.
@@ -55,9 +84,10 @@ impl Record {
         request: &Request,
         image: &Image,
         outcome: Outcome,
-        kernel: String,
+        (kernel, showing): (String, Showing),
         timeline: &Timeline,
     ) -> Self {
+        let volumes = request.volumes.iter();
         Self {
             version: 1,
             wall: request.wall,
@@ -66,6 +96,7 @@ impl Record {
             base_digest: image.base.digest.to_string(),
             kernel,
             limits: request.limits,
+            volumes: volumes.map(|one| ShownVolume::of(one, showing)).collect(),
             outcome,
             exit_status: outcome.exit_status(),
             begun_ns: u64::try_from(timeline.begun().as_nanos()).unwrap_or(u64::MAX),

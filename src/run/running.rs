@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use serde::Serialize;
 use wire::{Launch, WindowSize};
 
 use super::RunError;
@@ -64,6 +65,18 @@ pub const ERRORS: &str = "stderr.log";
 /// What the kernel of a machine has printed.
 pub const KERNEL: &str = "kernel.log";
 
+/// How a wall shows directories of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Showing {
+    /// Themselves, by a mount of the host's kernel.
+    Mount,
+    /// Themselves, served by a process of the host.
+    VirtioFs,
+    /// As they were at the start, to be read only.
+    Copy,
+}
+
 /// A command that runs.
 pub trait Session: Send {
     /// Becomes readable when the command has ended.
@@ -104,6 +117,11 @@ pub trait Instance: Session {
 
     /// What was counted of it until now: `exits`, `cpu_ns` … and figures.
     fn counters(&self) -> Vec<(String, u64)>;
+
+    /// How it shows directories of the host.
+    fn showing(&self) -> Showing {
+        Showing::Mount
+    }
 
     /// The release of the kernel that it runs on.
     fn kernel(&self) -> String;

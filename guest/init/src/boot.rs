@@ -93,6 +93,8 @@ fn set_up() -> Result<Guest, Failure> {
 fn end(keep: Option<root::Keep>) -> Result<(), Failure> {
     sys::kill_all();
     while rustix::process::wait(rustix::process::WaitOptions::empty()).is_ok() {}
+    // Directories of the host, with what was written by way of a mapping.
+    rustix::fs::sync();
     match keep {
         Some(keep) => Ok(keep.close()?),
         None => Ok(()),

@@ -12,11 +12,12 @@ use wire::{Launch, WindowSize};
 
 use super::relay::{self, End, Orders, Remote};
 use super::spec::{self, Failure, Spec};
+use super::volumes::Volumes;
 use crate::hypervisor::kick_signal;
 use crate::machine::{Handle, Machine, Plan, Stop};
 use crate::root::Keep;
 use crate::run::outcome::Outcome;
-use crate::run::running::{Instance, Session, Streams};
+use crate::run::running::{Instance, Session, Showing, Streams};
 use crate::run::{RunError, Wall, cause};
 use crate::signals;
 use crate::timeline::Timeline;
@@ -34,7 +35,8 @@ pub struct Guest {
     orders: Orders,
     kernel: Arc<OnceLock<String>>,
     is_killed: Arc<AtomicBool>,
-    // Dropped last: the machine writes it until it is gone.
+    // These are dropped last: the machine writes them until it is gone.
+    volumes: Volumes,
     keep: Option<Keep>,
 }
 
@@ -64,9 +66,10 @@ impl Guest {
         signals::block(&[kick_signal()]);
         let (ours, theirs) = spec::port_pair()?;
         let connections = std::mem::take(&mut spec.connections);
-        let (config, initrd) = spec.machine(theirs)?;
+        let (config, initrd, volumes) = spec.machine(theirs)?;
         let plan = Plan::of(&config)?;
-        let machine = Machine::build(&config, &plan, timeline)?;
+        let machine = Machine::build(&config, &plan, timeline);
+        let machine = machine.map_err(|error| volumes.explain(error.into()))?;
         // The machine has its own copies of all of them.
         drop((config, initrd));
         let kernel = Arc::<OnceLock<String>>::default();
@@ -91,6 +94,7 @@ impl Guest {
             is_killed: Arc::default(),
             orders,
             kernel,
+            volumes,
             keep: None,
         })
     }
@@ -196,6 +200,10 @@ impl Instance for Guest {
     fn counters(&self) -> Vec<(String, u64)> {
         let counted = self.machine.iter().flat_map(|m| m.handle.counters());
         counted.map(|one| (one.name, one.value)).collect()
+    }
+
+    fn showing(&self) -> Showing {
+        self.volumes.showing()
     }
 
     fn kernel(&self) -> String {

@@ -3,6 +3,7 @@
 //! - [`spec`]: what the user wants becomes a machine and what its guest makes of itself
 //! - [`modules`]: what the guest's kernel needs beside it
 //! - [`initrd`]: what it boots into: our init
+//! - [`volumes`], [`virtiofsd`]: directories of the host in it
 //! - [`relay`]: the host's half of the protocol with that init
 //! - [`guest`]: the machine with its guest, at work
 
@@ -11,6 +12,8 @@ pub mod initrd;
 pub mod modules;
 pub mod relay;
 pub mod spec;
+pub mod virtiofsd;
+pub mod volumes;
 
 use super::running::{Instance, Streams};
 use super::{Behind, RunError, Wall};

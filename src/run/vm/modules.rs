@@ -1,15 +1,20 @@
 //! The modules that a guest of ours needs of a kernel that has its drivers in such, in the
 //! order in which they are loaded.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use memchr::memmem;
+
+use crate::boot::bzimage::BzImage;
 use crate::boot::decompress::Compression;
 use crate::kernel::Kernel;
 
 const DEPENDENCIES: &str = "modules.dep";
+const BUILT_IN: &str = "modules.builtin";
 /// No module is larger.
 const MAX_SIZE: u64 = 64 << 20;
 
@@ -62,7 +67,7 @@ pub fn of(kernel: &Kernel, file_systems: &[&str]) -> Result<Vec<Module>, ModuleE
 /// A module is in no list, or cannot be read.
 pub fn load(directory: &Path, wanted: &[&str]) -> Result<Vec<Module>, ModuleError> {
     let dependencies = read_list(directory, DEPENDENCIES)?;
-    let builtin = read_list(directory, "modules.builtin")?;
+    let builtin = read_list(directory, BUILT_IN)?;
     let mut paths = Vec::new();
     for name in wanted {
         match needs(&dependencies, name) {
@@ -82,6 +87,41 @@ pub fn load(directory: &Path, wanted: &[&str]) -> Result<Vec<Module>, ModuleErro
         .into_iter()
         .map(|path| read_module(&directory.join(path)))
         .collect()
+}
+
+/// Whether `kernel` has `name`, built in or as a module.
+///
+/// One without a list of its modules has what it names itself: every file system does.
+///
+/// # Errors
+/// Its lists, or it itself, cannot be read.
+pub fn has(kernel: &Kernel, name: &str) -> Result<bool, ModuleError> {
+    match &kernel.modules {
+        Some(directory) => Ok(!known(directory, name)?.is_empty() || is_built_in(directory, name)?),
+        None => {
+            let read_error = |error| ModuleError::Read(kernel.image.clone(), error);
+            let file = fs::read(&kernel.image).map_err(read_error)?;
+            let unpacked = unpacked(&file).map_err(read_error)?;
+            let name = [b"\0", name.as_bytes(), b"\0"].concat();
+            Ok(memmem::find(&unpacked, &name).is_some())
+        }
+    }
+}
+
+fn is_built_in(directory: &Path, name: &str) -> Result<bool, ModuleError> {
+    let builtin = read_list(directory, BUILT_IN)?;
+    Ok(builtin.lines().any(|path| name_of(path) == plain(name)))
+}
+
+/// What `kernel` is in memory: the payload of a bzImage, or itself.
+fn unpacked(kernel: &[u8]) -> io::Result<Cow<'_, [u8]>> {
+    let Ok(image) = BzImage::parse(kernel) else {
+        return Ok(kernel.into());
+    };
+    match Compression::of(image.payload) {
+        Some(compression) => Ok(compression.unpack(image.payload)?.into()),
+        None => Ok(kernel.into()),
+    }
 }
 
 /// `name`, if `directory` has such a module.
@@ -184,6 +224,21 @@ mod tests {
     #[test]
     fn what_is_built_in_is_left_out() {
         assert_eq!(load(kernel().path(), &["ext4"]).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_kernel_has_what_is_in_its_lists_or_what_it_names_itself() {
+        let folder = kernel();
+        let with_modules = Kernel {
+            image: folder.path().join("vmlinuz"),
+            modules: Some(folder.path().to_owned()),
+        };
+        let answers = ["virtio_blk", "ext4", "virtiofs"].map(|name| has(&with_modules, name));
+        assert_eq!(answers.map(Result::unwrap), [true, true, false]);
+        let alone = Kernel::at(&folder.path().join("vmlinux")).unwrap();
+        fs::write(&alone.image, b"\x7fELF\0virtiofs\0ext4_inode\0").unwrap();
+        let answers = ["virtiofs", "ext4"].map(|name| has(&alone, name));
+        assert_eq!(answers.map(Result::unwrap), [true, false]);
     }
 
     #[test]

@@ -8,21 +8,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wire::{Channel, Limits, PORT_NAME, Setup, Share};
+use wire::{Channel, Limits, PORT_NAME, Setup};
 
 use super::initrd;
 use super::modules;
 use super::relay::Connections;
+use super::volumes::Volumes;
 use crate::config::{
     Cache, CommandLine, ConsoleTarget, DiskConfig, MachineConfig, MemorySize, OnReboot, PortConfig,
     Protocol, SerialTarget, VcpuCount,
 };
-use crate::image;
 use crate::kernel::{Kernel, Kernels};
-use crate::output::say;
 use crate::root::{Keep, Keeps};
 use crate::run::channel::ChannelName;
-use crate::run::request::Volume;
 use crate::run::running::KERNEL;
 use crate::run::{Behind, tree};
 
@@ -32,8 +30,6 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// The serial numbers of the disks.
 const BASE: &str = "base";
 const KEEP: &str = "keep";
-/// The file system of volumes.
-const SNAPSHOT: &str = "erofs";
 
 /// How long a kernel may take to its first driver, on the slowest host that we know: one
 /// that emulates its processor.
@@ -55,8 +51,8 @@ pub struct Spec {
     pub keep: Option<PathBuf>,
     /// What the guest makes of itself, but for the disks.
     pub setup: Setup,
-    /// Disks with what volumes show, in the order of the volumes.
-    pub volumes: Vec<PathBuf>,
+    /// What the machine has of its volumes.
+    pub volumes: Volumes,
     /// The machine's memory.
     pub memory: MemorySize,
     /// Its vCPUs.
@@ -79,9 +75,10 @@ impl Spec {
         let open = |name| keeps.open(name, tree::record(behind));
         let keep = request.keep.as_ref().map(open).transpose()?;
         let hostname = request.hostname.clone();
+        let kernel = Kernels::of_store(store).find(request.kernel.as_deref())?;
+        let volumes = Volumes::of(behind, &kernel)?;
         let spec = Self {
-            volumes: snapshots(behind)?,
-            kernel: Kernels::of_store(store).find(request.kernel.as_deref())?,
+            kernel,
             cmdline: request.cmdline.clone(),
             base: behind.image.base.path.clone(),
             base_format: behind.image.base.format.name(),
@@ -93,10 +90,11 @@ impl Spec {
                     memory: request.limits.memory,
                     pids: request.limits.pids,
                 },
-                volumes: volumes(&request.volumes),
+                volumes: volumes.mounts(&request.volumes),
                 channels: channels(&request.channels),
                 ..Default::default()
             },
+            volumes,
             memory: memory_for(request.limits.memory)?,
             vcpus: vcpus_for(request.limits.cpus)?,
             connections: connections(behind),
@@ -105,13 +103,14 @@ impl Spec {
         Ok((spec, keep))
     }
 
-    /// The machine, its end of the port being `port`; and what must stay open until it is
-    /// built.
+    /// The machine, its end of the port being `port`; what must stay open until it is built;
+    /// and what must stay as long as it runs.
     ///
     /// # Errors
     /// There is no memory for its initrd, or a module of its kernel is missing.
-    pub fn machine(self, port: UnixStream) -> Result<(MachineConfig, File), Failure> {
-        let mut file_systems = vec![self.base_format, SNAPSHOT];
+    pub fn machine(self, port: UnixStream) -> Result<(MachineConfig, File, Volumes), Failure> {
+        let mut file_systems = vec![self.base_format];
+        file_systems.extend(self.volumes.file_system());
         file_systems.extend(self.keep.as_ref().map(|_| "ext4"));
         let modules = modules::of(&self.kernel, &file_systems)?;
         let setup = Setup {
@@ -121,8 +120,8 @@ impl Spec {
         };
         let initrd = initrd::make(&setup, &modules)?;
         let keep = self.keep.map(|path| disk(path, KEEP, false));
-        let volumes = self.volumes.into_iter().enumerate();
-        let volumes = volumes.map(|(number, path)| disk(path, &volume_serial(number), true));
+        let copies = self.volumes.disks().into_iter();
+        let copies = copies.map(|(path, serial)| disk(path, &serial, true));
         let config = MachineConfig {
             kernel: self.kernel.image,
             initrd: Some(format!("/proc/self/fd/{}", initrd.as_raw_fd()).into()),
@@ -136,7 +135,7 @@ impl Spec {
             disks: [disk(self.base, BASE, true)]
                 .into_iter()
                 .chain(keep)
-                .chain(volumes)
+                .chain(copies)
                 .collect(),
             has_rootfs: false,
             console: self.log.map_or(ConsoleTarget::Off, ConsoleTarget::File),
@@ -144,7 +143,7 @@ impl Spec {
                 name: PORT_NAME.to_owned(),
                 socket: Arc::new(port),
             }],
-            shares: Vec::new(),
+            shares: self.volumes.shares(),
             serial: SerialTarget::Off,
             acpi: true,
             on_reboot: OnReboot::default(),
@@ -155,36 +154,8 @@ impl Spec {
             stats: false,
             kvm: "/dev/kvm".into(),
         };
-        Ok((config, initrd))
+        Ok((config, initrd, self.volumes))
     }
-}
-
-/// A copy of each volume's directory, as a file system that can only be read: so a guest gets
-/// nothing else of the host's files, whatever its kernel asks for.
-fn snapshots(behind: &Behind<'_>) -> Result<Vec<PathBuf>, Failure> {
-    let snapshot = |(number, volume): (usize, &Volume)| {
-        let file = behind.entry.directory().join(volume_serial(number));
-        image::snapshot(&volume.source, &file, behind.request.resolve.max_size)?;
-        if !volume.read_only {
-            say(format_args!(
-                "vmm: the machine gets a read-only copy of {}: what is written there does not \
-                 come back",
-                volume.source.display()
-            ));
-        }
-        Ok(file)
-    };
-    let volumes = behind.request.volumes.iter();
-    volumes.enumerate().map(snapshot).collect()
-}
-
-fn volumes(volumes: &[Volume]) -> Vec<wire::Volume> {
-    let mounted = |(number, volume): (usize, &Volume)| wire::Volume {
-        share: Share::Disk(volume_serial(number)),
-        target: volume.target.clone(),
-        read_only: true,
-    };
-    volumes.iter().enumerate().map(mounted).collect()
 }
 
 fn connections(behind: &Behind<'_>) -> Connections {
@@ -199,10 +170,6 @@ fn channels(names: &[ChannelName]) -> Vec<Channel> {
         name: name.to_string(),
     };
     names.iter().map(channel).collect()
-}
-
-fn volume_serial(number: usize) -> String {
-    format!("volume{number}")
 }
 
 fn disk(path: PathBuf, serial: &str, readonly: bool) -> DiskConfig {
