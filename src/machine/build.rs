@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use devices::serial::{SerialInput, SerialOutput};
 use devices::virtio::VirtioDevice;
 use devices::virtio::block::{self, Block, BlockOptions};
-use devices::virtio::fs::{Fs, FsError};
+use devices::virtio::fs::{BackendError, Fs, FsError};
 use devices::virtio::rng::Rng;
 use vm_memory::{GuestAddress, GuestMemoryError};
 
@@ -69,8 +69,8 @@ pub enum DeviceError {
     #[error(transparent)]
     Disk(#[from] block::OpenError),
     /// A directory has nobody who serves it.
-    #[error(transparent)]
-    Share(#[from] FsError),
+    #[error("cannot share {0} with the guest")]
+    Share(PathBuf, #[source] FsError),
     /// The host has no file descriptor left.
     #[error("cannot keep the connection to the process that serves a directory")]
     Connection(#[source] io::Error),
@@ -196,8 +196,14 @@ fn virtio_device(
 fn share(config: &ShareConfig, signs: &Signs) -> Result<Fs, DeviceError> {
     let socket = config.socket.try_clone().map_err(DeviceError::Connection)?;
     let stop = signs.stop.clone();
-    let listener = Box::new(move |problem| stop.stop(Stop::Host(problem)));
-    Ok(Fs::new(&config.tag, socket, listener)?)
+    let directory = config.directory.display().to_string();
+    let listener = Box::new(move |error: BackendError| {
+        let cause = crate::chain(&error);
+        let problem = format!("the process that serves {directory} is of no use: {cause}");
+        stop.stop(Stop::Host(problem));
+    });
+    Fs::new(&config.tag, socket, listener)
+        .map_err(|error| DeviceError::Share(config.directory.clone(), error))
 }
 
 /// Opens a disk with a queue for each vCPU.

@@ -13,8 +13,6 @@ pub const PROMISES: &[Promise] = &[
     (20, "tmp_is_empty_and_writable", tmp),
     (21, "changes_are_gone_with_the_command", changes_go),
     (21, "changes_are_kept_where_asked", changes_stay),
-    (22, "a_volume_is_seen_and_written", volume),
-    (22, "a_volume_may_be_read_only", volume_read_only),
     (23, "there_is_no_network", network),
     (24, "the_record_says_what_was_there", record),
 ];
@@ -97,38 +95,6 @@ fn changes_stay(wall: &Wall) {
     );
     let removed = vmm().args(["keep", "remove", &keep]).status().unwrap();
     assert!(removed.success());
-}
-
-fn volume(wall: &Wall) {
-    let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("in"), "from the host\n").unwrap();
-    let volume = format!("{}:/data", directory.path().display());
-    assert_eq!(
-        wall.prints(
-            &["--volume", &volume],
-            "cat /data/in; ls -A /data/.. | grep -c data"
-        ),
-        "from the host\n1"
-    );
-    let ended = wall.shell(&["--volume", &volume], "echo back > /data/out");
-    // Where a machine has no virtio-fs it gets a copy that can only be read, and says so.
-    if ended.status == 0 {
-        let back = fs::read_to_string(directory.path().join("out")).unwrap();
-        assert_eq!(back, "back\n");
-    } else {
-        assert!(
-            wall.is("vm") && ended.errors.contains("read-only"),
-            "{ended:?}"
-        );
-    }
-}
-
-fn volume_read_only(wall: &Wall) {
-    let directory = tempfile::tempdir().unwrap();
-    let volume = format!("{}:/data:ro", directory.path().display());
-    let ended = wall.shell(&["--volume", &volume], "touch /data/x");
-    assert_ne!(ended.status, 0);
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 fn network(wall: &Wall) {

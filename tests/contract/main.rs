@@ -14,6 +14,7 @@ mod image;
 mod launching;
 mod limits;
 mod streams;
+mod volumes;
 #[path = "../shared/wall.rs"]
 mod wall;
 
@@ -35,6 +36,7 @@ fn trials() -> Vec<Trial> {
         endings::PROMISES,
         limits::PROMISES,
         channels::PROMISES,
+        volumes::PROMISES,
     ]
     .concat();
     let walls = Wall::all();

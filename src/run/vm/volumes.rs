@@ -98,6 +98,7 @@ impl Volumes {
         };
         let share = |(number, server): (usize, &Virtiofsd)| ShareConfig {
             tag: name(number),
+            directory: server.directory().to_owned(),
             socket: server.connection(),
         };
         servers.iter().enumerate().map(share).collect()

@@ -40,6 +40,9 @@ pub enum BackendError {
     /// It does not answer, or not as it should.
     #[error("it breaks the vhost-user protocol")]
     Protocol(#[from] vhost::Error),
+    /// Its end of the connection is closed.
+    #[error("it has ended")]
+    Gone,
     /// Guest memory is nothing that two processes could share.
     #[error("guest memory is private to this process")]
     PrivateMemory,

@@ -26,7 +26,7 @@ const QUEUE_SIZES: [u16; 2] = [1024; 2];
 const TAG_SIZE: usize = 36;
 
 /// Hears of a backend that is of no use any more, and why.
-pub type Listener = Box<dyn Fn(String) + Send>;
+pub type Listener = Box<dyn Fn(BackendError) + Send>;
 
 /// Why there is no such device.
 #[derive(Debug, thiserror::Error)]
@@ -34,14 +34,13 @@ pub enum FsError {
     /// The driver could not read it.
     #[error("the tag '{0}' is longer than {TAG_SIZE} bytes")]
     Tag(String),
-    /// It has no use for the one who serves it.
-    #[error("the process that serves '{0}' is of no use")]
-    Backend(String, #[source] BackendError),
+    /// The process that is to serve it cannot.
+    #[error("the process that serves it is of no use")]
+    Backend(#[from] BackendError),
 }
 
 /// A virtio file system device.
 pub struct Fs {
-    tag: String,
     config: [u8; TAG_SIZE + 4],
     backend: Backend,
     doorbells: Vec<EventFd>,
@@ -59,26 +58,15 @@ impl Fs {
     /// The tag is too long, or the backend of no use.
     pub fn new(tag: &str, connection: UnixStream, listener: Listener) -> Result<Self, FsError> {
         let config = config(tag).ok_or_else(|| FsError::Tag(tag.to_owned()))?;
-        let useless = |error: BackendError| FsError::Backend(tag.to_owned(), error);
         let doorbells = QUEUE_SIZES.map(|_| EventFd::new(EFD_NONBLOCK));
         let doorbells: Result<_, _> = doorbells.into_iter().collect();
         Ok(Self {
             config,
-            backend: Backend::connect(connection, QUEUE_SIZES.len()).map_err(useless)?,
-            doorbells: doorbells.map_err(|error| useless(error.into()))?,
+            backend: Backend::connect(connection, QUEUE_SIZES.len())?,
+            doorbells: doorbells.map_err(BackendError::Host)?,
             active: None,
-            tag: tag.to_owned(),
             listener,
         })
-    }
-
-    fn tell(&self, error: &BackendError) {
-        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-        let cause = cause.unwrap_or_default();
-        (self.listener)(format!(
-            "the process that serves '{}' is of no use: {error}{cause}",
-            self.tag
-        ));
     }
 }
 
@@ -110,7 +98,7 @@ impl VirtioDevice for Fs {
 
     fn activate(&mut self, activation: Activation) {
         if let Err(error) = self.backend.start(&activation, &self.doorbells) {
-            self.tell(&error);
+            (self.listener)(error);
         }
         self.active = Some(activation);
     }
@@ -118,7 +106,7 @@ impl VirtioDevice for Fs {
     fn deactivate(&mut self) -> Option<Activation> {
         let mut activation = self.active.take()?;
         if let Err(error) = self.backend.stop(&mut activation) {
-            self.tell(&error);
+            (self.listener)(error);
         }
         Some(activation)
     }
@@ -141,7 +129,7 @@ impl VirtioDevice for Fs {
 
     fn host_event(&mut self, fd: RawFd) -> Result<Progress, RingError> {
         if self.backend.has_gone(fd) {
-            (self.listener)(format!("the process that serves '{}' has ended", self.tag));
+            (self.listener)(BackendError::Gone);
         }
         Ok(Progress::Done)
     }

@@ -55,6 +55,7 @@ pub enum VirtiofsdError {
 #[derive(Debug)]
 pub struct Virtiofsd {
     child: Child,
+    directory: PathBuf,
     connection: Arc<UnixStream>,
     log: PathBuf,
 }
@@ -84,9 +85,15 @@ impl Virtiofsd {
         let child = command.spawn().map_err(failed)?;
         Ok(Self {
             child,
+            directory: volume.source.clone(),
             connection: Arc::new(connection),
             log,
         })
+    }
+
+    /// What it serves.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The way to it, for the device of a machine.

@@ -81,7 +81,12 @@ impl Program {
 
 impl Dialect {
     fn of(help: &str) -> Option<Self> {
-        let words = [("--shared-dir", Self::Rust), ("source=PATH", Self::C)];
+        let words = [
+            ("--shared-dir", Self::Rust),
+            ("source=PATH", Self::C),
+            // It drops its groups before it reads its options, which not everybody may.
+            ("setgroups() failed", Self::C),
+        ];
         let known = words.into_iter().find(|(word, _)| help.contains(word));
         known.map(|(_, dialect)| dialect)
     }
@@ -115,6 +120,8 @@ mod tests {
         let rust = "      --shared-dir <SHARED_DIR>\n";
         assert_eq!(Dialect::of(c), Some(Dialect::C));
         assert_eq!(Dialect::of(rust), Some(Dialect::Rust));
+        let groups = "setgroups() failed with error=1:Operation not permitted\n";
+        assert_eq!(Dialect::of(groups), Some(Dialect::C));
         assert_eq!(Dialect::of("usage: cat [FILE]..."), None);
     }
 
