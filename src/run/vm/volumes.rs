@@ -110,7 +110,7 @@ impl Volumes {
             return error;
         };
         match servers.iter().find_map(Virtiofsd::said) {
-            Some(line) => format!("{}; virtiofsd says: {line}", crate::chain(&*error)).into(),
+            Some(line) => format!("virtiofsd says: {line}: {}", crate::chain(&*error)).into(),
             None => error,
         }
     }
@@ -148,4 +148,28 @@ fn copied(behind: &Behind<'_>, reason: &str) -> Result<Volumes, Failure> {
     let volumes = behind.request.volumes.iter().enumerate();
     let files: Result<_, Failure> = volumes.map(copy).collect();
     Ok(Volumes::Copied(files?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_a_disk_of_its_own_and_only_read() {
+        let volumes = ["/a:/data", "/b:/other:ro"].map(|text| text.parse().unwrap());
+        let copies = Volumes::Copied(vec!["copy0".into(), "copy1".into()]);
+        let serials = ["volume0", "volume1"].map(str::to_owned);
+        let mounts = copies.mounts(&volumes);
+        assert!(mounts.iter().all(|mount| mount.read_only));
+        let shares: Vec<_> = mounts.into_iter().map(|mount| mount.share).collect();
+        assert_eq!(shares, serials.clone().map(Share::Disk));
+        let disks: Vec<_> = copies.disks().into_iter().map(|(_, name)| name).collect();
+        assert_eq!(disks, serials);
+        assert_eq!(copies.file_system(), Some("erofs"));
+    }
+
+    #[test]
+    fn a_machine_without_volumes_needs_no_file_system_for_them() {
+        assert_eq!(Volumes::Copied(Vec::new()).file_system(), None);
+    }
 }

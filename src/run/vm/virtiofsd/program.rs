@@ -57,6 +57,8 @@ impl Program {
     /// The command that serves `directory` to who connects to the listening socket `listener`.
     pub fn serve(&self, directory: &Path, listener: RawFd) -> Command {
         let mut command = Command::new(&self.path);
+        // What our caller has in his environment is nothing for whoever takes it over.
+        command.env_clear();
         command.arg(format!("--fd={listener}"));
         command.arg(format!("--rlimit-nofile={}", file_limit()));
         match self.dialect {
