@@ -58,6 +58,7 @@ fn hundred_megabytes(wall: &Wall) {
     .flatten()
     .collect();
     let ended = finish(command, &bytes);
+    assert_eq!(ended.status, 0, "{}", ended.errors);
     assert!(
         ended.output == bytes,
         "{} bytes of {}",
