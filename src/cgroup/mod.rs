@@ -10,6 +10,7 @@
 //! remove                         waits until the last process is gone
 //! ```
 
+mod entrance;
 mod layout;
 mod limits;
 mod statistics;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use entrance::Entrance;
 pub use layout::{Cgroups, Controller, Layout, examine};
 pub use limits::{Limits, LimitsError};
 pub use statistics::Statistics;
@@ -126,6 +128,11 @@ impl Cgroup {
         groups
             .map(|group| group.path.join("cgroup.procs"))
             .collect()
+    }
+
+    /// The way in for a program that is about to be started.
+    pub fn entrance(&self) -> Entrance {
+        Entrance::of(self.procs_paths())
     }
 
     /// Puts the process `pid` into the group.

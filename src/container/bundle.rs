@@ -13,13 +13,11 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::OciSpecError;
 use oci_spec::runtime::{
-    Linux, LinuxCpuBuilder, LinuxIdMapping, LinuxIdMappingBuilder, LinuxMemoryBuilder,
-    LinuxNamespaceBuilder, LinuxNamespaceType, LinuxPids, LinuxResources, Mount, MountBuilder,
+    Linux, LinuxCpuBuilder, LinuxMemoryBuilder, LinuxPids, LinuxResources, Mount, MountBuilder,
     RootBuilder, Spec,
 };
-use rustix::process::{getgid, getuid};
 
-use super::{ContainerSpec, Volume, seccomp, text_of};
+use super::{ContainerSpec, Volume, seccomp};
 use crate::cgroup::{Cgroup, Limits};
 
 /// All that does not depend on the container.
@@ -36,11 +34,20 @@ pub(super) fn state(bundle: &Path) -> PathBuf {
     bundle.join("state")
 }
 
+/// Where our own engine puts its view of the host together, in its mount namespace alone: there
+/// where control groups are to be hidden from it.
+pub(super) fn view(bundle: &Path) -> PathBuf {
+    state(bundle).join("view")
+}
+
 /// Writes the bundle of `spec`, whose processes will be in `cgroup`.
 pub(super) fn write(spec: &ContainerSpec, cgroup: &Cgroup) -> io::Result<()> {
     let shown = spec.bundle.join("vmm");
     fs::create_dir_all(&shown)?;
     fs::create_dir_all(state(&spec.bundle))?;
+    if cgroup.oci_path().is_none() {
+        fs::create_dir(view(&spec.bundle))?;
+    }
     // A file to mount the init upon.
     fs::write(shown.join("init"), "")?;
     fs::copy(&spec.launch, shown.join(LAUNCH))?;
@@ -76,11 +83,16 @@ fn config(spec: &ContainerSpec, cgroup: &Cgroup) -> Result<Spec, OciSpecError> {
     config.set_hostname(spec.hostname.clone());
     config.set_mounts(Some(mounts(config.mounts().clone(), spec)?));
     let mut linux = config.linux().clone().unwrap_or_default();
-    linux.set_cgroups_path(cgroup.oci_path().map(Path::to_owned));
     linux.set_seccomp(Some(seccomp::profile()?));
-    limit(&mut linux, &spec.limits)?;
-    if spec.rootless {
-        add_user_namespace(&mut linux)?;
+    match cgroup.oci_path() {
+        Some(path) => {
+            linux.set_cgroups_path(Some(path.to_owned()));
+            limit(&mut linux, &spec.limits)?;
+        }
+        // A runtime is asked for no group: it is put into ours, where there is one.
+        None => {
+            linux.set_resources(None);
+        }
     }
     config.set_linux(Some(linux));
     Ok(config)
@@ -144,44 +156,4 @@ fn limit(linux: &mut Linux, limits: &Limits) -> Result<(), OciSpecError> {
     }
     linux.set_resources(Some(resources));
     Ok(())
-}
-
-/// Whoever exists here exists in there, by the same number; or the caller alone, as root.
-fn add_user_namespace(linux: &mut Linux) -> Result<(), OciSpecError> {
-    // Only the host's root may say which devices are open to a group; others make no nodes.
-    if let Some(resources) = linux.resources_mut() {
-        resources.set_devices(None);
-    }
-    let user = LinuxNamespaceBuilder::default().typ(LinuxNamespaceType::User);
-    let mut namespaces = linux.namespaces().clone().unwrap_or_default();
-    namespaces.push(user.build()?);
-    linux.set_namespaces(Some(namespaces));
-    let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
-    linux.set_uid_mappings(Some(id_mappings("/proc/self/uid_map", uid)?));
-    linux.set_gid_mappings(Some(id_mappings("/proc/self/gid_map", gid)?));
-    Ok(())
-}
-
-fn id_mappings(map: &str, caller: u32) -> Result<Vec<LinuxIdMapping>, OciSpecError> {
-    if caller != 0 {
-        return Ok(vec![id_mapping(caller, 0, 1)?]);
-    }
-    // user_namespaces(7): the first number of a line is the one that counts in here, the last
-    // says how many follow it.
-    let lines = text_of(Path::new(map));
-    let ranges = lines.lines().filter_map(|line| {
-        let mut numbers = line.split_whitespace().map_while(|word| word.parse().ok());
-        Some((numbers.next()?, numbers.nth(1)?))
-    });
-    ranges
-        .map(|(first, size)| id_mapping(first, first, size))
-        .collect()
-}
-
-fn id_mapping(host: u32, inside: u32, size: u32) -> Result<LinuxIdMapping, OciSpecError> {
-    LinuxIdMappingBuilder::default()
-        .host_id(host)
-        .container_id(inside)
-        .size(size)
-        .build()
 }

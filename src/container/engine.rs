@@ -17,6 +17,7 @@ use rustix::process::{Pid, WaitOptions, waitpgid};
 use serde::{Deserialize, Serialize};
 
 use super::{ContainerError, Stdio, bundle, process, text_of};
+use crate::cgroup::Entrance;
 use crate::pidfd::Process;
 
 /// The first word of a helper's command line.
@@ -44,14 +45,16 @@ pub(super) enum Answer {
 pub(super) struct Engine {
     id: String,
     bundle: PathBuf,
+    entrance: Entrance,
     helper: Option<Helper>,
 }
 
 impl Engine {
-    pub(super) fn new(id: &str, bundle: &Path) -> Self {
+    pub(super) fn new(id: &str, bundle: &Path, entrance: Entrance) -> Self {
         Self {
             id: id.to_owned(),
             bundle: bundle.to_owned(),
+            entrance,
             helper: None,
         }
     }
@@ -85,6 +88,7 @@ impl Engine {
         let failed = |error| ContainerError::Runtime(OURSELVES.into(), error);
         let mut command = Command::new(OURSELVES);
         command.args([SUMMONS, verb, &self.id]).arg(&self.bundle);
+        self.entrance.lead(&mut command).map_err(failed)?;
         Helper::start(command, words, stdio).map_err(failed)
     }
 

@@ -25,6 +25,7 @@ use super::engine::{self, Answer, SUMMONS};
 use super::loopback;
 use super::seccomp::{self, Filter};
 use crate::chain;
+use crate::root::veil;
 
 /// Whatever stops the helper: it is told as a sentence.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -37,11 +38,7 @@ pub fn run_if_told() -> Option<ExitCode> {
         return None;
     }
     let job = Job::from_words(words)?;
-    let result = match job.verb.as_str() {
-        "create" => job.create(),
-        _ => job.exec(),
-    };
-    let Err(error) = result else {
+    let Err(error) = job.work() else {
         return Some(ExitCode::SUCCESS);
     };
     tell(&job.channel, &Answer::Error(chain(error.as_ref())));
@@ -66,6 +63,19 @@ impl Job {
             channel: Arc::new(inherited(words.next()?.parse().ok()?)?),
             words: words.collect(),
         })
+    }
+
+    fn work(&self) -> Result<(), Failure> {
+        let view = bundle::view(&self.bundle);
+        if view.exists() {
+            // libcontainer makes a group in every hierarchy that it sees, or fails. Such groups
+            // as we may have here we have been put into.
+            veil::hide_control_groups(&view)?;
+        }
+        match self.verb.as_str() {
+            "create" => self.create(),
+            _ => self.exec(),
+        }
     }
 
     /// Builds the walls, and opens the gate when told; or takes them down again.

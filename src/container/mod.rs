@@ -27,7 +27,7 @@ use std::process::ExitStatus;
 
 use rustix::process::Pid;
 
-use crate::cgroup::{Cgroup, CgroupError, LimitsError, Statistics};
+use crate::cgroup::{Cgroup, CgroupError, Entrance, LimitsError, Statistics};
 use crate::pidfd::Process;
 
 pub use helper::run_if_told;
@@ -67,11 +67,6 @@ pub enum ContainerError {
     /// It runs, but not as it should.
     #[error("container {0} runs without its system call filter, and was killed")]
     Unfiltered(String),
-    /// What our own engine cannot do without.
-    #[error(
-        "our own engine needs control groups that this user may write: run as root, or with --runtime and the path of runc or crun"
-    )]
-    Rootless,
     /// A process that cannot be followed.
     #[error("cannot follow process {0}")]
     Process(i32, #[source] io::Error),
@@ -96,10 +91,10 @@ enum Maker {
 }
 
 impl Maker {
-    fn new(runtime: &Runtime, id: &str, bundle: &Path) -> Self {
+    fn new(runtime: &Runtime, id: &str, bundle: &Path, entrance: Entrance) -> Self {
         match runtime {
-            Runtime::Own => Self::Own(Engine::new(id, bundle)),
-            Runtime::Path(path) => Self::External(ExternalRuntime::new(path, id, bundle)),
+            Runtime::Own => Self::Own(Engine::new(id, bundle, entrance)),
+            Runtime::Path(path) => Self::External(ExternalRuntime::new(path, id, bundle, entrance)),
         }
     }
 
@@ -141,13 +136,16 @@ impl Container {
             CgroupError::Limits(error) => ContainerError::Limits(error),
             error => ContainerError::Cgroup(spec.id.clone(), error),
         };
-        let cgroup = Cgroup::planned(&spec.id, &spec.limits).map_err(no_cgroup)?;
-        if *runtime == Runtime::Own && cgroup.oci_path().is_none() {
-            return Err(ContainerError::Rootless);
-        }
+        let mut cgroup = Cgroup::planned(&spec.id, &spec.limits).map_err(no_cgroup)?;
         let failed = |error| ContainerError::Bundle(spec.bundle.clone(), error);
         bundle::write(spec, &cgroup).map_err(failed)?;
-        let mut maker = Maker::new(runtime, &spec.id, &spec.bundle);
+        let mut entrance = Entrance::default();
+        // Where the whole hierarchies are ours, runtimes make groups and enter them.
+        if cgroup.oci_path().is_none() {
+            cgroup = Cgroup::create(&spec.id, &spec.limits).map_err(no_cgroup)?;
+            entrance = cgroup.entrance();
+        }
+        let mut maker = Maker::new(runtime, &spec.id, &spec.bundle, entrance);
         match maker.create(stdio) {
             Ok(init) => Ok(Self {
                 id: spec.id.clone(),
@@ -196,8 +194,8 @@ impl Container {
     /// The host cannot freeze.
     pub fn pause(&self, paused: bool) -> Result<(), ContainerError> {
         match &self.maker {
-            Maker::Own(_) => self.cgroup.freeze(paused).map_err(|e| self.no_cgroup(e)),
-            Maker::External(runtime) => runtime.pause(paused),
+            Maker::External(runtime) if self.cgroup.oci_path().is_some() => runtime.pause(paused),
+            _ => self.cgroup.freeze(paused).map_err(|e| self.no_cgroup(e)),
         }
     }
 

@@ -9,6 +9,7 @@ use rustix::process::{getpid, set_child_subreaper};
 use serde::Deserialize;
 
 use super::{ContainerError, Stdio, bundle, process, text_of};
+use crate::cgroup::Entrance;
 use crate::pidfd::Process;
 
 /// A runtime and the container that it has made.
@@ -17,6 +18,7 @@ pub(super) struct ExternalRuntime {
     program: PathBuf,
     id: String,
     bundle: PathBuf,
+    entrance: Entrance,
 }
 
 /// A line of the runtime's log.
@@ -26,11 +28,12 @@ struct Logged {
 }
 
 impl ExternalRuntime {
-    pub(super) fn new(program: &Path, id: &str, bundle: &Path) -> Self {
+    pub(super) fn new(program: &Path, id: &str, bundle: &Path, entrance: Entrance) -> Self {
         Self {
             program: program.to_owned(),
             id: id.to_owned(),
             bundle: bundle.to_owned(),
+            entrance,
         }
     }
 
@@ -80,6 +83,8 @@ impl ExternalRuntime {
             .arg(&self.id)
             .args(words);
         command.stdin(input).stdout(output).stderr(error);
+        let entered = self.entrance.lead(&mut command);
+        entered.map_err(|error| self.no_runtime(error))?;
         let status = command.status().map_err(|error| self.no_runtime(error))?;
         self.check(verb, status)?;
         let pid = text_of(&pid_file).trim().parse();

@@ -25,8 +25,6 @@ pub struct ContainerSpec {
     pub hostname: Option<String>,
     /// Whether it may not write to its tree.
     pub read_only: bool,
-    /// Whether we are root in a user namespace only.
-    pub rootless: bool,
 }
 
 /// A directory or file of the host, seen in the container.

@@ -24,6 +24,7 @@ mod lower;
 mod mount;
 pub mod namespace;
 mod upper;
+pub mod veil;
 mod workbench;
 
 use std::ffi::OsString;

@@ -73,7 +73,6 @@ fn spec(
         volumes: volumes(behind)?,
         hostname: Some(request.hostname.clone().unwrap_or_else(|| name.to_owned())),
         read_only: request.read_only,
-        rootless: tree.is_rootless,
     })
 }
 

@@ -104,7 +104,6 @@ impl Fixture {
             volumes: Vec::new(),
             hostname: None,
             read_only: false,
-            rootless: false,
         }
     }
 
