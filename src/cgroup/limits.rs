@@ -23,7 +23,7 @@ pub struct Limits {
 pub enum LimitsError {
     /// The kernel has no such controller, or it is not mounted.
     #[error(
-        "{limit} needs the control group controller {controller:?}, which this host has not mounted"
+        "{limit} needs the control group controller {controller:?}, which this host has not mounted, or not handed on to this user"
     )]
     Missing {
         /// What was asked for.
@@ -33,7 +33,7 @@ pub enum LimitsError {
     },
     /// It is not ours to use.
     #[error(
-        "{limit} needs the control group controller {controller:?}, which this user may not write: run as root, or without the limit"
+        "{limit} needs the control group controller {controller:?}, which this user may not write: run as root, or without it, or, where control groups are of version 2, by `systemd-run --user --scope -p Delegate=yes vmm run …`"
     )]
     NotWritable {
         /// What was asked for.
@@ -52,8 +52,12 @@ pub enum LimitsError {
 }
 
 impl LimitsError {
-    pub(super) fn missing(limit: &'static str, controller: &'static str) -> Self {
-        Self::Missing { limit, controller }
+    /// Why `limit` cannot be had, as `tree` does not let us use `controller`.
+    pub(super) fn without(limit: &'static str, controller: &'static str, tree: &Tree) -> Self {
+        match tree.has(controller) {
+            true => Self::NotWritable { limit, controller },
+            false => Self::Missing { limit, controller },
+        }
     }
 }
 
@@ -78,11 +82,8 @@ impl Limits {
             ("--pids", "pids", self.pids.is_some()),
         ];
         for (limit, controller, _) in asked.into_iter().filter(|(_, _, is_asked)| *is_asked) {
-            if !tree.has(controller) {
-                return Err(LimitsError::Missing { limit, controller });
-            }
             if !tree.can(controller) {
-                return Err(LimitsError::NotWritable { limit, controller });
+                return Err(LimitsError::without(limit, controller, tree));
             }
         }
         Ok(())

@@ -11,6 +11,7 @@
 //! ```
 
 mod entrance;
+mod handed_on;
 mod layout;
 mod limits;
 mod statistics;
@@ -63,6 +64,14 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
+    /// Whether this host can keep `limits`: asked before anything is started.
+    ///
+    /// # Errors
+    /// It cannot; the sentence names the limit and the controller that it needs.
+    pub fn check(limits: &Limits) -> Result<(), LimitsError> {
+        limits.check(&Tree::of_this_host())
+    }
+
     /// Makes the group `vmm/name` with these limits.
     ///
     /// # Errors
@@ -155,7 +164,7 @@ impl Cgroup {
     /// The host has no freezer, or refuses.
     pub fn freeze(&self, frozen: bool) -> Result<(), CgroupError> {
         let Some(group) = self.groups.iter().find(|group| group.can("freezer")) else {
-            return Err(LimitsError::missing("a pause", "freezer").into());
+            return Err(LimitsError::without("a pause", "freezer", &Tree::of_this_host()).into());
         };
         match (group.version, frozen) {
             (1, true) => group.write("freezer.state", "FROZEN"),

@@ -8,6 +8,7 @@ use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::CgroupError;
+use super::handed_on;
 use super::layout::{self, Hierarchy};
 use crate::name::is_plain;
 
@@ -27,23 +28,28 @@ const BUILT_IN: [&str; 2] = ["cpuacct", "freezer"];
 #[derive(Debug)]
 pub(super) struct Tree(Vec<Branch>);
 
-/// One of them, and what it has of what we want.
+/// One of them, and what it has of what we want; or what was handed on to us of it: the group
+/// that we stand in.
 #[derive(Clone, Debug)]
 struct Branch {
     path: PathBuf,
     version: u8,
     controllers: Vec<String>,
+    is_handed_on: bool,
 }
 
 impl Tree {
     /// As they are mounted here.
     pub(super) fn of_this_host() -> Self {
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-        Self::of(&layout::hierarchies(&mounts))
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        Self::of(&layout::hierarchies(&mounts), &own)
     }
 
-    fn of(hierarchies: &[Hierarchy<'_>]) -> Self {
-        let mut branches: Vec<Branch> = hierarchies.iter().map(Branch::of).collect();
+    /// `own` is the text of `/proc/self/cgroup`.
+    fn of(hierarchies: &[Hierarchy<'_>], own: &str) -> Self {
+        let branch = |hierarchy| Branch::of(hierarchy, own);
+        let mut branches: Vec<Branch> = hierarchies.iter().map(branch).collect();
         // Beside others, the unified hierarchy is looked at for what only it has.
         if branches.iter().any(|branch| branch.version == 1) {
             let unified = branches.iter_mut().filter(|branch| branch.version == 2);
@@ -55,7 +61,7 @@ impl Tree {
     /// Whether some hierarchy has `controller`, and lets us use it.
     pub(super) fn can(&self, controller: &str) -> bool {
         let mut branches = self.0.iter();
-        branches.any(|branch| branch.has(controller) && branch.is_writable())
+        branches.any(|branch| branch.has(controller) && branch.is_ours())
     }
 
     /// Whether some hierarchy has `controller`.
@@ -63,9 +69,10 @@ impl Tree {
         self.0.iter().any(|branch| branch.has(controller))
     }
 
-    /// Whether there are hierarchies, and all of them let us make groups.
+    /// Whether there are hierarchies, and all of them let us make groups at their top.
     pub(super) fn is_usable(&self) -> bool {
-        !self.0.is_empty() && self.0.iter().all(Branch::is_writable)
+        let is_whole = |branch: &Branch| !branch.is_handed_on && branch.is_ours();
+        !self.0.is_empty() && self.0.iter().all(is_whole)
     }
 
     /// The directories that the group `name` is, or may be, whoever makes it.
@@ -73,14 +80,17 @@ impl Tree {
         if !is_plain(name, NAME_MAX) {
             return Err(CgroupError::Name(name.to_owned()));
         }
-        let usable = self.0.into_iter().filter(Branch::is_writable);
+        let usable = self.0.into_iter().filter(Branch::is_ours);
         Ok(usable.map(|branch| branch.group(name)).collect())
     }
 }
 
 impl Branch {
-    fn of(hierarchy: &Hierarchy<'_>) -> Self {
-        let path = PathBuf::from(hierarchy.path);
+    fn of(hierarchy: &Hierarchy<'_>, own: &str) -> Self {
+        let top = PathBuf::from(hierarchy.path);
+        let handed_on = handed_on::group(hierarchy, own).filter(|_| !is_writable(&top));
+        let is_handed_on = handed_on.is_some();
+        let path = handed_on.unwrap_or(top);
         let unified = fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default();
         let mut names: Vec<&str> = hierarchy.controllers.clone();
         if hierarchy.version == 2 {
@@ -91,6 +101,7 @@ impl Branch {
             path,
             version: hierarchy.version,
             controllers: names.into_iter().map(str::to_owned).collect(),
+            is_handed_on,
         }
     }
 
@@ -103,8 +114,10 @@ impl Branch {
         self.controllers.iter().any(|name| name == controller)
     }
 
-    fn is_writable(&self) -> bool {
-        access(&self.path, Access::WRITE_OK).is_ok()
+    /// Whether we can make groups that work in it.
+    fn is_ours(&self) -> bool {
+        let has_room = || self.version == 1 || handed_on::can_be_left(&self.path);
+        is_writable(&self.path) && (!self.is_handed_on || has_room())
     }
 
     fn group(self, name: &str) -> Group {
@@ -113,8 +126,13 @@ impl Branch {
             top: self.path,
             version: self.version,
             controllers: self.controllers,
+            is_handed_on: self.is_handed_on,
         }
     }
+}
+
+pub(super) fn is_writable(group: &Path) -> bool {
+    access(group, Access::WRITE_OK).is_ok()
 }
 
 /// The group in one hierarchy: a directory.
@@ -127,6 +145,7 @@ pub(super) struct Group {
     /// 1 or 2.
     pub version: u8,
     controllers: Vec<String>,
+    is_handed_on: bool,
 }
 
 impl Group {
@@ -144,6 +163,9 @@ impl Group {
     pub(super) fn create(&self) -> Result<(), CgroupError> {
         let parent = self.top.join(PARENT);
         if self.version == 2 {
+            if self.is_handed_on {
+                handed_on::leave(&self.top)?;
+            }
             self.delegate(&self.top)?;
         }
         make(&parent)?;
@@ -193,7 +215,7 @@ impl Group {
     }
 }
 
-fn make(path: &Path) -> Result<(), CgroupError> {
+pub(super) fn make(path: &Path) -> Result<(), CgroupError> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(CgroupError::Create(path.to_owned(), error))
@@ -202,7 +224,7 @@ fn make(path: &Path) -> Result<(), CgroupError> {
     }
 }
 
-fn write(path: &Path, value: &str) -> Result<(), CgroupError> {
+pub(super) fn write(path: &Path, value: &str) -> Result<(), CgroupError> {
     let refused = |error| CgroupError::Write(path.to_owned(), value.to_owned(), error);
     // Never creates: a file that is not there is a controller that is not there.
     let mut file = fs::OpenOptions::new()
@@ -217,7 +239,7 @@ mod tests {
     use super::*;
 
     fn tree(mounts: &str) -> Tree {
-        Tree::of(&layout::hierarchies(mounts))
+        Tree::of(&layout::hierarchies(mounts), "0::/\n")
     }
 
     const V1: &str = "cgroup /nowhere/memory cgroup rw,memory 0 0\n";

@@ -87,7 +87,7 @@ impl Lower {
     }
 
     fn extract(workbench: &Workbench, base: &Base) -> Result<Self, LowerError> {
-        let extracted = extracted(base, workbench.trees());
+        let extracted = extracted(base, workbench.trees(), workbench.ids());
         let path = extracted.map_err(|source| LowerError::Extract {
             path: base.path.clone(),
             source,

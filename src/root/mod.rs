@@ -21,6 +21,7 @@ mod id_map;
 mod keep;
 mod loop_device;
 mod lower;
+mod mark;
 mod mount;
 pub mod namespace;
 mod upper;
@@ -42,6 +43,7 @@ pub use keep::{
 };
 pub use loop_device::LoopError;
 pub use lower::{Lower, LowerError};
+pub use mark::{Mark, MarkError, read as read_mark};
 pub use mount::MountError;
 pub use upper::{Upper, UpperError};
 pub use workbench::{Workbench, WorkbenchError};
@@ -112,9 +114,9 @@ fn overlay(workbench: &Workbench, lower: &Lower, upper: &Upper) -> Result<Mount,
         .path("lowerdir", &escaped(lower.path()))
         .path("upperdir", &upper.changes())
         .path("workdir", &upper.scratch());
-    recipe = if workbench.is_rootless() {
-        // Where trusted.* is for the host's root only. It implies the options below.
-        recipe.flag("userxattr")
+    recipe = if let Some(mark) = workbench.mark() {
+        // userxattr, where trusted.* is for the host's root only. It implies the options below.
+        recipe.text("source", mark.as_str()).flag("userxattr")
     } else {
         // A guest's root writes any trusted.overlay.* into a keep: none may lead elsewhere.
         recipe

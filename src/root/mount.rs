@@ -160,8 +160,10 @@ impl Recipe {
         place_tree(mount.as_fd(), place)
     }
 
+    /// For an overlay the source is a word.
     fn is_of_a_device(&self) -> bool {
-        self.settings.iter().any(|(key, _)| *key == "source")
+        let is_source = |(key, _): &(&str, _)| *key == "source";
+        self.filesystem != "overlay" && self.settings.iter().any(is_source)
     }
 
     fn refused(&self, errno: Errno, at: &Path, said: Said) -> MountError {

@@ -36,6 +36,11 @@ pub enum NamespaceError {
         "this host refuses a mount namespace, even in a user namespace: run as root, or allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
     )]
     Refused(#[source] io::Error),
+    /// AppArmor lets a user namespace be made, and nothing be done in it.
+    #[error(
+        "AppArmor lets an ordinary user do nothing in a user namespace: run as root, or allow it (an AppArmor profile for this program with `userns,`, or sysctl kernel.apparmor_restrict_unprivileged_userns=0)"
+    )]
+    Confined,
     /// The user namespace has no users.
     #[error("cannot map users into the user namespace")]
     Ids(#[source] IdMapError),
@@ -94,7 +99,10 @@ pub fn unshare_mounts() -> Result<MountNamespace, NamespaceError> {
         "/",
         MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM,
     )
-    .map_err(|errno| NamespaceError::Propagation(errno.into()))?;
+    .map_err(|errno| {
+        let confined = confined().filter(|_| ids != Ids::All);
+        confined.unwrap_or(NamespaceError::Propagation(errno.into()))
+    })?;
     Ok(MountNamespace {
         ids,
         rootless: ids != Ids::All || stands_in_user_namespace()?,
@@ -105,7 +113,15 @@ fn unshare_with_users() -> Result<Ids, NamespaceError> {
     let mapper = Mapper::start().map_err(NamespaceError::Ids)?;
     unshare(UnshareFlags::NEWNS | UnshareFlags::NEWUSER)
         .map_err(|errno| NamespaceError::Refused(errno.into()))?;
-    mapper.map().map_err(NamespaceError::Ids)
+    let mapped = mapper.map();
+    mapped.map_err(|error| confined().unwrap_or(NamespaceError::Ids(error)))
+}
+
+/// Whether that is why something failed; this file is AppArmor's alone.
+fn confined() -> Option<NamespaceError> {
+    let setting = fs::read_to_string("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
+    let is_on = setting.is_ok_and(|setting| setting.trim() == "1");
+    is_on.then_some(NamespaceError::Confined)
 }
 
 fn unshare(flags: UnshareFlags) -> rustix::io::Result<()> {

@@ -5,8 +5,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use super::mark::Mark;
 use super::mount::{Mount, MountError, Recipe};
-use super::namespace::MountNamespace;
+use super::namespace::{Ids, MountNamespace};
 
 const PLACES: [&str; 3] = ["lower", "upper", "merged"];
 
@@ -21,6 +22,9 @@ pub enum WorkbenchError {
         /// Why.
         source: io::Error,
     },
+    /// There is no mark for it.
+    #[error("cannot choose a mark for this run")]
+    Mark(#[source] io::Error),
     /// The little tmpfs cannot be mounted.
     #[error("cannot hide the mounts of this run")]
     Hide(#[source] MountError),
@@ -32,7 +36,8 @@ pub enum WorkbenchError {
 pub struct Workbench {
     hidden: Mount,
     trees: PathBuf,
-    rootless: bool,
+    ids: Ids,
+    mark: Option<Mark>,
 }
 
 impl Workbench {
@@ -49,16 +54,28 @@ impl Workbench {
             .mount(&at)
             .map_err(WorkbenchError::Hide)?;
         PLACES.iter().try_for_each(|place| make(&at.join(place)))?;
+        let mark = namespace.is_rootless().then(Mark::random).transpose();
         Ok(Self {
             hidden,
             trees: store.join("trees"),
-            rootless: namespace.is_rootless(),
+            ids: namespace.ids(),
+            mark: mark.map_err(WorkbenchError::Mark)?,
         })
     }
 
     /// Whether a user namespace stands around it.
     pub(super) fn is_rootless(&self) -> bool {
-        self.rootless
+        self.mark.is_some()
+    }
+
+    /// What the processes of the run show, where a user namespace stands around it.
+    pub fn mark(&self) -> Option<&Mark> {
+        self.mark.as_ref()
+    }
+
+    /// Which owners files can have.
+    pub(super) fn ids(&self) -> Ids {
+        self.ids
     }
 
     /// Where bases are extracted to.

@@ -47,6 +47,7 @@ use running::{Instance, Streams};
 use supervise::Signals;
 use wire::Launch;
 
+use crate::cgroup::Cgroup;
 use crate::image::{Image, ImageError, Store};
 use crate::terminal::raw::RawMode;
 use crate::timeline::Timeline;
@@ -126,6 +127,7 @@ pub struct Behind<'a> {
 pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError> {
     let timeline = Arc::<Timeline>::default();
     let signals = Signals::take()?;
+    check_limits(request)?;
     let store = Store::open_default()?;
     let image = store.resolve(&request.image, &request.resolve)?;
     timeline.mark("vmm: image");
@@ -150,6 +152,14 @@ pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError
         _ => entry.remove()?,
     }
     record
+}
+
+/// A machine has limits of its own; the others need the host's control groups.
+fn check_limits(request: &Request) -> Result<(), RunError> {
+    match request.wall {
+        Wall::Vm => Ok(()),
+        wall => Cgroup::check(&request.limits).map_err(|error| RunError::wall(wall, error)),
+    }
 }
 
 fn run_behind(

@@ -31,7 +31,7 @@ struct Process {
 /// Where commands run, and the `init` that starts each.
 struct Place {
     program: File,
-    // What is left in it ends when it is removed.
+    // What is left in it ends when it is removed; without one, by the mark of the tree.
     cgroup: Cgroup,
     tree: Tree,
 }
@@ -173,6 +173,10 @@ impl Session for Process {
     fn finish(self: Box<Self>) -> Result<Outcome, RunError> {
         let outcome = Box::new(self.init).finish();
         let used = self.place.cgroup.statistics();
+        if let Some(mark) = &self.place.tree.mark {
+            let left = mark.end_all();
+            left.map_err(|error| RunError::io("cannot end what the command has left", error))?;
+        }
         let removed = self.place.cgroup.remove();
         removed.map_err(|error| RunError::wall(Wall::Process, error))?;
         Ok(Outcome {

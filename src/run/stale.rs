@@ -10,8 +10,10 @@ use super::Wall;
 use super::channel;
 use super::container::BUNDLE;
 use super::instance::State;
+use super::tree::MARK;
 use crate::cgroup::Cgroup;
 use crate::container;
+use crate::root;
 
 /// Ends what still runs of the instance of `state`, and takes away what else is left of it
 /// outside of its `directory`.
@@ -24,6 +26,9 @@ pub fn clear(state: &State, directory: &Path) -> io::Result<()> {
         for channel in &state.channels {
             channel::clear(runtime, channel)?;
         }
+    }
+    if let Some(mark) = root::read_mark(&directory.join(MARK)) {
+        mark.end_all()?;
     }
     let cgroup = state.cgroup.as_str();
     match state.wall {

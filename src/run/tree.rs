@@ -1,10 +1,14 @@
 //! The image as a directory of this host: what the process and the container wall run in.
 
+use std::fs;
 use std::path::Path;
 
-use super::{Behind, RunError};
+use super::{Behind, Request, RunError};
 use crate::root::namespace::{self, MountNamespace};
-use crate::root::{self, Keeps, Lower, Root, Upper, Workbench};
+use crate::root::{self, Keeps, Lower, Mark, Root, Upper, UpperError, Workbench};
+
+/// The mark of an instance, in its directory.
+pub(super) const MARK: &str = "mark";
 
 /// What a command may write where nothing is kept: tmpfs takes 0 for all that memory has.
 const UPPER_SIZE: u64 = 0;
@@ -13,8 +17,8 @@ const UPPER_SIZE: u64 = 0;
 pub struct Tree {
     /// The tree.
     pub root: Root,
-    /// Whether a user namespace stands around this process now.
-    pub is_rootless: bool,
+    /// What the processes of the run are found by, where a user namespace stands around them.
+    pub mark: Option<Mark>,
     // Dropped last: it hides the mounts.
     _workbench: Workbench,
 }
@@ -34,13 +38,26 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn build(behind: &Behind<'_>, namespace: &MountNamespace) -> Result<Tree, Failure> {
     let store = behind.store.directory();
     let workbench = Workbench::set_up(namespace, store)?;
+    let mark = workbench.mark().cloned();
+    if let Some(mark) = &mark {
+        fs::write(behind.entry.file(MARK), mark.as_str())?;
+        refuse(behind.request)?;
+    }
     let lower = Lower::mount(&workbench, &behind.image.base)?;
     let upper = upper(behind, store, &workbench)?;
     Ok(Tree {
         root: Root::mount(&workbench, lower, upper)?,
-        is_rootless: namespace.is_rootless(),
+        mark,
         _workbench: workbench,
     })
+}
+
+/// What the host's root alone can do, said before anything is extracted.
+fn refuse(request: &Request) -> Result<(), UpperError> {
+    match &request.keep {
+        Some(name) => Err(UpperError::Rootless(name.clone())),
+        None => Ok(()),
+    }
 }
 
 fn upper(behind: &Behind<'_>, store: &Path, workbench: &Workbench) -> Result<Upper, Failure> {

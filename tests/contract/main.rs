@@ -1,7 +1,8 @@
 //! The promises of docs/contract.md, one test for each, behind every wall.
 //!
-//! The process and the container wall are tried wherever root runs this; the vm wall where
-//! `VMM_TEST_WALLS` names it, by `scripts/test` on a KVM that boots stock kernels.
+//! The process and the container wall are tried wherever root runs this, and by an ordinary user
+//! where the host gives him a user namespace; the vm wall where `VMM_TEST_WALLS` names it, by
+//! `scripts/test` on a KVM that boots stock kernels.
 
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
@@ -14,6 +15,8 @@ mod image;
 mod launching;
 mod limits;
 mod streams;
+#[path = "../shared/user.rs"]
+mod user;
 mod volumes;
 #[path = "../shared/wall.rs"]
 mod wall;
@@ -43,7 +46,7 @@ fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for (number, name, test) in promises {
         for wall in walls.clone() {
-            let name = format!("{number:02}_{name}::{}", wall.name());
+            let name = format!("{number:02}_{name}::{}", wall.column());
             trials.push(Trial::test(name, move || {
                 test(&wall);
                 Ok(())

@@ -32,8 +32,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 struct Volume(TempDir);
 
 impl Volume {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+    fn new(wall: &Wall) -> Self {
+        let directory = wall.directory();
         fs::write(directory.path().join("in"), "from the host\n").unwrap();
         Self(directory)
     }
@@ -70,7 +70,7 @@ fn shows_themselves(wall: &Wall) -> bool {
 }
 
 fn seen_and_written(wall: &Wall) {
-    let volume = Volume::new();
+    let volume = Volume::new(wall);
     let option = volume.option("");
     let script = "cat /data/in; ls -A /data/.. | grep -c data";
     let seen = wall.prints(&["--volume", &option], script);
@@ -86,7 +86,7 @@ fn seen_and_written(wall: &Wall) {
 }
 
 fn read_only(wall: &Wall) {
-    let volume = Volume::new();
+    let volume = Volume::new(wall);
     let ended = wall.shell(&["--volume", &volume.option(":ro")], "touch /data/x");
     assert_ne!(ended.status, 0);
     assert!(ended.errors.contains("ead-only"), "{ended:?}");
@@ -97,7 +97,7 @@ fn stubborn(wall: &Wall) {
     if wall.is("process") {
         return;
     }
-    let volume = Volume::new();
+    let volume = Volume::new(wall);
     let script = "mount -o remount,rw /data; mount -t virtiofs volume0 /mnt; \
         for at in /data /mnt; do echo x > $at/x; echo x > $at/in; rm $at/in; \
         busybox chmod 777 $at/in; done; true";
@@ -111,7 +111,7 @@ fn live(wall: &Wall) {
     if !shows_themselves(wall) {
         return;
     }
-    let volume = Volume::new();
+    let volume = Volume::new(wall);
     let mut command = wall.run(&["--volume", &volume.option("")]);
     let script = "echo first > /data/first; echo ready; \
         until cat /data/go 2>/dev/null; do sleep 0.1; done > /data/second";
@@ -125,7 +125,7 @@ fn live(wall: &Wall) {
 }
 
 fn links(wall: &Wall) {
-    let volume = Volume::new();
+    let volume = Volume::new(wall);
     let outside = tempfile::tempdir().unwrap();
     let secret = outside.path().join("secret");
     fs::write(&secret, "the secret of the host\n").unwrap();
@@ -147,7 +147,7 @@ fn device_nodes(wall: &Wall) {
     if !wall.is("vm") {
         return;
     }
-    let volume = Volume::new();
+    let volume = Volume::new(wall);
     let script = "busybox mknod /data/disk b 8 0; busybox mknod /data/null c 1 3; true";
     wall.shell(&["--volume", &volume.option("")], script);
     let is_device = |name: &String| {
@@ -158,10 +158,11 @@ fn device_nodes(wall: &Wall) {
 }
 
 fn owners(wall: &Wall) {
-    if !shows_themselves(wall) {
+    // To an ordinary user, files of others are nobody's.
+    if !shows_themselves(wall) || wall.is_rootless() {
         return;
     }
-    let volume = Volume::new();
+    let volume = Volume::new(wall);
     let file = volume.path("in");
     chown(&file, Some(1234), Some(4321)).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
@@ -178,7 +179,7 @@ fn large(wall: &Wall) {
     if !shows_themselves(wall) {
         return;
     }
-    let volume = Volume::new();
+    let volume = Volume::new(wall);
     // 100 MB that no two blocks of are alike.
     let bytes: Vec<u8> = (0..25_000_000_u32)
         .flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes())
@@ -193,7 +194,7 @@ fn lost(wall: &Wall) {
     if !wall.is("vm") || !shows_themselves(wall) {
         return;
     }
-    let volume = Volume::new();
+    let volume = Volume::new(wall);
     let errors = tempfile::NamedTempFile::new().unwrap();
     let mut command = wall.run(&["--volume", &volume.option("")]);
     let script = "echo x > /data/ready; while :; do cat /data/in > /data/out; done";
@@ -217,7 +218,7 @@ fn killed(wall: &Wall) {
     if !wall.is("vm") || !shows_themselves(wall) {
         return;
     }
-    let volume = Volume::new();
+    let volume = Volume::new(wall);
     let mut command = wall.run(&["--volume", &volume.option("")]);
     command.args(["sh", "-c", "echo x > /data/ready; exec sleep 1000"]);
     let mut child = command.spawn().unwrap();

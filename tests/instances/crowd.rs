@@ -55,7 +55,7 @@ fn a_signal_at_any_moment_ends_it_and_leaves_nothing(wall: &Wall) {
             status.code().is_none_or(|code| code == 130 || code == 137),
             "after {milliseconds} ms: {status}"
         );
-        let left = rows(&["ps", "--all", "--json"]);
+        let left = rows(wall, &["ps", "--all", "--json"]);
         assert!(!left.iter().any(|row| row["name"] == name), "{left:?}");
         assert_eq!(groups(&name), Vec::<std::path::PathBuf>::new());
     }

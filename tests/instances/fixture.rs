@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::wall::{Ended, Wall, finish, vmm, wait_in_time};
+use crate::wall::{Ended, Wall, finish, wait_in_time};
 
 /// The longest that anything may take.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -16,6 +16,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Detached {
     /// What it is called.
     pub name: String,
+    /// What it runs behind.
+    pub wall: Wall,
 }
 
 impl Detached {
@@ -25,7 +27,8 @@ impl Detached {
         let ended = finish(run_detached(wall, &name, options, script), b"");
         assert_eq!(ended.status, 0, "{ended:?}");
         assert_eq!(ended.text(), format!("{name}\n"));
-        Self { name }
+        let wall = wall.clone();
+        Self { name, wall }
     }
 
     /// As [`Detached::start`], and waits until it has printed `ready`.
@@ -37,12 +40,12 @@ impl Detached {
 
     /// `vmm WORDS… NAME`, until it ends.
     pub fn tell(&self, words: &[&str]) -> Ended {
-        tell(words, &self.name)
+        tell(&self.wall, words, &self.name)
     }
 
     /// `vmm exec OPTIONS… NAME -- WORDS…`, to be run.
     pub fn exec(&self, options: &[&str], words: &[&str]) -> Command {
-        let mut command = vmm();
+        let mut command = self.wall.vmm();
         command.arg("exec").args(options).arg(&self.name);
         command.arg("--").args(words);
         command
@@ -65,14 +68,14 @@ impl Detached {
 
     /// Its row of `vmm ps --all --json`.
     pub fn row(&self) -> Option<Value> {
-        let rows = rows(&["ps", "--all", "--json"]);
+        let rows = rows(&self.wall, &["ps", "--all", "--json"]);
         rows.into_iter().find(|row| row["name"] == self.name)
     }
 }
 
 impl Drop for Detached {
     fn drop(&mut self) {
-        let mut remove = vmm();
+        let mut remove = self.wall.vmm();
         remove.args(["rm", "--force", &self.name]);
         let mut removing = remove.stderr(Stdio::null()).spawn().unwrap();
         // That it hangs may be why the test has failed: no second panic.
@@ -88,15 +91,15 @@ pub fn run_detached(wall: &Wall, name: &str, options: &[&str], script: &str) -> 
 }
 
 /// `vmm WORDS… NAME`, until it ends.
-pub fn tell(words: &[&str], name: &str) -> Ended {
-    let mut command = vmm();
+pub fn tell(wall: &Wall, words: &[&str], name: &str) -> Ended {
+    let mut command = wall.vmm();
     command.args(words).arg(name);
     finish(command, b"")
 }
 
 /// The rows that `vmm WORDS…` prints as JSON.
-pub fn rows(words: &[&str]) -> Vec<Value> {
-    let mut command = vmm();
+pub fn rows(wall: &Wall, words: &[&str]) -> Vec<Value> {
+    let mut command = wall.vmm();
     command.args(words);
     serde_json::from_slice(&finish(command, b"").output).unwrap()
 }
@@ -105,7 +108,7 @@ pub fn rows(words: &[&str]) -> Vec<Value> {
 pub fn unused_name(wall: &Wall) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("test-{}-{}-{count}", wall.name(), std::process::id())
+    format!("test-{}-{}-{count}", wall.column(), std::process::id())
 }
 
 /// Waits until `is_so`.

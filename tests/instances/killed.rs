@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::fixture::{eventually, run_detached, unused_name};
-use crate::wall::{Wall, finish, vmm};
+use crate::wall::{Wall, finish};
 use crate::{Promise, promises};
 
 pub const PROMISES: &[Promise] = promises![
@@ -20,14 +20,15 @@ pub const PROMISES: &[Promise] = promises![
 
 /// A store and a runtime directory that no other test uses: the loop device of a base is shared
 /// by all that run it.
-struct Alone {
+struct Alone<'a> {
+    wall: &'a Wall,
     folder: tempfile::TempDir,
 }
 
-impl Alone {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder }
+impl<'a> Alone<'a> {
+    fn new(wall: &'a Wall) -> Self {
+        let folder = wall.directory();
+        Self { wall, folder }
     }
 
     fn here(&self, mut command: Command) -> Command {
@@ -37,8 +38,8 @@ impl Alone {
         command
     }
 
-    fn start(&self, wall: &Wall, name: &str, script: &str) {
-        let ended = finish(self.here(run_detached(wall, name, &[], script)), b"");
+    fn start(&self, name: &str, script: &str) {
+        let ended = finish(self.here(run_detached(self.wall, name, &[], script)), b"");
         assert_eq!(ended.status, 0, "{ended:?}");
         eventually("it is ready", || {
             self.vmm(&["logs", name]).contains("ready\n")
@@ -46,16 +47,29 @@ impl Alone {
     }
 
     fn vmm(&self, words: &[&str]) -> String {
-        let mut command = vmm();
+        let mut command = self.wall.vmm();
         command.args(words);
         finish(self.here(command), b"").text()
     }
 
     /// Kills the process that runs the only instance.
     fn kill(&self) {
-        let rows: serde_json::Value = serde_json::from_str(&self.vmm(&["ps", "--json"])).unwrap();
-        let pid = i32::try_from(rows[0]["pid"].as_i64().unwrap()).unwrap();
+        let pid = i32::try_from(self.pid()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    }
+
+    fn pid(&self) -> u32 {
+        let rows: serde_json::Value = serde_json::from_str(&self.vmm(&["ps", "--json"])).unwrap();
+        u32::try_from(rows[0]["pid"].as_u64().unwrap()).unwrap()
+    }
+
+    /// The processes of the only instance, which is called `name`: those of its control group, or
+    /// of its user namespace, but not the one that runs it.
+    fn processes(&self, name: &str) -> Vec<u32> {
+        match self.wall.is_rootless() {
+            true => processes_beside(self.pid()),
+            false => processes(name),
+        }
     }
 
     /// Whoever lists instances finds nothing of `name`, whose processes `members` were.
@@ -75,9 +89,9 @@ fn have_ended(members: &[u32]) {
 }
 
 fn a_command_ends_with_its_vmm_even_if_nobody_looks(wall: &Wall) {
-    let (alone, name) = (Alone::new(), unused_name(wall));
-    alone.start(wall, &name, "echo ready; exec sleep 1000");
-    let members = processes(&name);
+    let (alone, name) = (Alone::new(wall), unused_name(wall));
+    alone.start(&name, "echo ready; exec sleep 1000");
+    let members = alone.processes(&name);
     assert!(wall.is("vm") || members.len() >= 2, "{members:?}");
     alone.kill();
     have_ended(&members);
@@ -85,10 +99,10 @@ fn a_command_ends_with_its_vmm_even_if_nobody_looks(wall: &Wall) {
 }
 
 fn whoever_looks_next_clears_what_a_killed_vmm_has_left(wall: &Wall) {
-    let (alone, name) = (Alone::new(), unused_name(wall));
+    let (alone, name) = (Alone::new(wall), unused_name(wall));
     // An orphan as well: its parent cannot take it along.
-    alone.start(wall, &name, "(sleep 1000 &); echo ready; exec sleep 1000");
-    let members = processes(&name);
+    alone.start(&name, "(sleep 1000 &); echo ready; exec sleep 1000");
+    let members = alone.processes(&name);
     assert!(wall.is("vm") || members.len() >= 3, "{members:?}");
     alone.kill();
     alone.clears(&name, &members);
@@ -101,17 +115,20 @@ fn whoever_looks_next_clears_what_a_killed_vmm_has_left(wall: &Wall) {
 }
 
 fn one_that_was_paused_when_it_was_killed_is_cleared_as_well(wall: &Wall) {
-    let (alone, name) = (Alone::new(), unused_name(wall));
-    alone.start(wall, &name, "echo ready; while :; do sleep 0.05; done");
-    let members = processes(&name);
+    if wall.is_rootless() {
+        return;
+    }
+    let (alone, name) = (Alone::new(wall), unused_name(wall));
+    alone.start(&name, "echo ready; while :; do sleep 0.05; done");
+    let members = alone.processes(&name);
     alone.vmm(&["pause", &name]);
     alone.kill();
     alone.clears(&name, &members);
 }
 
 fn a_name_of_one_that_was_killed_is_free(wall: &Wall) {
-    let (alone, name) = (Alone::new(), unused_name(wall));
-    alone.start(wall, &name, "echo ready; exec sleep 1000");
+    let (alone, name) = (Alone::new(wall), unused_name(wall));
+    alone.start(&name, "echo ready; exec sleep 1000");
     alone.kill();
     eventually("its lock is gone", || {
         let ended = finish(
@@ -127,16 +144,16 @@ fn a_name_of_one_that_was_killed_is_free(wall: &Wall) {
 }
 
 fn one_of_the_same_name_elsewhere_is_another(wall: &Wall) {
-    let (here, elsewhere, name) = (Alone::new(), Alone::new(), unused_name(wall));
-    here.start(wall, &name, "echo ready; exec sleep 1000");
-    elsewhere.start(wall, &name, "echo ready; exec sleep 1000");
+    let (here, elsewhere, name) = (Alone::new(wall), Alone::new(wall), unused_name(wall));
+    here.start(&name, "echo ready; exec sleep 1000");
+    elsewhere.start(&name, "echo ready; exec sleep 1000");
     here.kill();
     eventually("it is not listed", || {
         !here.vmm(&["ps", "--all"]).contains(&name)
     });
     let script = ["exec", &name, "--", "echo", "here"];
     assert_eq!(elsewhere.vmm(&script), "here\n");
-    assert!(wall.is("vm") || !processes(&name).is_empty());
+    assert!(wall.is("vm") || !elsewhere.processes(&name).is_empty());
     elsewhere.vmm(&["rm", "--force", &name]);
     assert_eq!(groups(&name), Vec::<PathBuf>::new());
 }
@@ -172,6 +189,16 @@ fn processes(name: &str) -> Vec<u32> {
     pids.sort_unstable();
     pids.dedup();
     pids
+}
+
+/// The other processes in the user namespace of `pid`.
+fn processes_beside(pid: u32) -> Vec<u32> {
+    let namespace = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/user")).ok();
+    let entries = fs::read_dir("/proc").unwrap();
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let theirs = namespace(pid);
+    pids.filter(|other| *other != pid && namespace(*other) == theirs)
+        .collect()
 }
 
 /// Whether that process is there, and no zombie that waits for its parent.

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::Stdio;
 
 use crate::fixture::{Detached, tell};
-use crate::wall::{Wall, finish, start, vmm, wait};
+use crate::wall::{Wall, finish, start, wait};
 use crate::{Promise, promises};
 
 pub const PROMISES: &[Promise] = promises![
@@ -35,7 +35,7 @@ fn who_follows_sees_all_and_leaves_at_the_end(wall: &Wall) {
     let script = "echo ready; trap 'echo last; echo err >&2; exit 0' USR1
         while :; do sleep 0.05; done";
     let instance = Detached::ready(wall, &[], script);
-    let mut follow = vmm();
+    let mut follow = wall.vmm();
     follow.args(["logs", "-f", &instance.name]);
     follow.stderr(Stdio::piped());
     let (mut child, mut output) = start(follow);
@@ -51,10 +51,10 @@ fn one_with_a_caller_has_no_logs(wall: &Wall) {
     let mut command = wall.run(&["--name", &name]);
     command.args(["sh", "-c", "echo ready; exec sleep 1000"]);
     let (mut child, _output) = start(command);
-    let refused = tell(&["logs"], &name);
+    let refused = tell(wall, &["logs"], &name);
     assert_eq!(refused.status, 1);
     assert!(refused.errors.contains("--detach"), "{refused:?}");
-    let mut kill = vmm();
+    let mut kill = wall.vmm();
     kill.args(["kill", &name]);
     assert_eq!(finish(kill, b"").status, 0);
     assert_eq!(wait(&mut child).code(), Some(137));

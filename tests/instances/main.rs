@@ -15,6 +15,8 @@ mod killed;
 mod life;
 mod listing;
 mod logs;
+#[path = "../shared/user.rs"]
+mod user;
 #[path = "../shared/wall.rs"]
 mod wall;
 
@@ -48,7 +50,7 @@ fn trials() -> Vec<Trial> {
     ]
     .concat();
     let trial = |name: &str, test: fn(&Wall), wall: Wall| {
-        Trial::test(format!("{name}::{}", wall.name()), move || {
+        Trial::test(format!("{name}::{}", wall.column()), move || {
             test(&wall);
             Ok(())
         })

@@ -142,7 +142,8 @@ impl Home {
     }
 
     fn tree(&self) -> PathBuf {
-        self.path("trees").join(digest_of(0x5a).hex())
+        // Of one who has no owners to give.
+        self.path("trees").join(digest_of(0x5a).hex() + "-of-root")
     }
 }
 

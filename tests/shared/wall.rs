@@ -12,13 +12,22 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::image;
+use crate::user::User;
 
 /// The longest that anything may take: a machine in a nested host boots in some seconds.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// One of the walls.
+/// One of the walls, for root or for an ordinary user.
 #[derive(Clone, Debug)]
-pub struct Wall(String);
+pub struct Wall {
+    column: String,
+    name: String,
+    user: Option<User>,
+}
+
+/// The column of a wall that an ordinary user puts up: `rootless` is the container wall, and
+/// `rootless-process` another one.
+const ROOTLESS: &str = "rootless";
 
 /// How a command ended, and what it printed.
 #[derive(Debug)]
@@ -32,27 +41,91 @@ pub struct Ended {
 }
 
 impl Wall {
-    /// Those that `VMM_TEST_WALLS` names, or those that need no KVM.
+    /// Those that `VMM_TEST_WALLS` names, or those that need no KVM; where there are no user
+    /// namespaces, that is said.
     pub fn all() -> Vec<Self> {
         let walls = std::env::var("VMM_TEST_WALLS");
-        let walls = walls.unwrap_or_else(|_| "process,container".to_owned());
-        walls.split(',').map(|wall| Self(wall.to_owned())).collect()
+        let is_root = rustix::process::geteuid().is_root();
+        let walls = walls.unwrap_or_else(|_| match is_root {
+            true => "process,container,rootless,rootless-process".to_owned(),
+            false => "rootless,rootless-process".to_owned(),
+        });
+        let mut walls: Vec<Self> = walls.split(',').map(Self::of_column).collect();
+        let why_not = User::of_tests().why_not();
+        if let Some(reason) = why_not.filter(|_| walls.iter().any(Self::is_rootless)) {
+            eprintln!("skipped without root: {reason}");
+            walls.retain(|wall| !wall.is_rootless());
+        }
+        walls
+    }
+
+    fn of_column(column: &str) -> Self {
+        let rootless = column.strip_prefix(ROOTLESS);
+        let name = match rootless {
+            Some("") => "container",
+            Some(other) => other.trim_start_matches('-'),
+            None => column,
+        };
+        Self {
+            column: column.to_owned(),
+            name: name.to_owned(),
+            user: rootless.map(|_| User::of_tests()),
+        }
+    }
+
+    /// What distinguishes it from all others.
+    pub fn column(&self) -> &str {
+        &self.column
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.0
+        &self.name
     }
 
     /// Whether it is that wall.
     pub fn is(&self, name: &str) -> bool {
-        self.0 == name
+        self.name == name
+    }
+
+    /// Whether an ordinary user puts it up.
+    pub fn is_rootless(&self) -> bool {
+        self.user.is_some()
+    }
+
+    /// Whether there are other users than root behind it.
+    pub fn has_users(&self) -> bool {
+        self.user.is_none_or(|user| user.has_others)
+    }
+
+    /// A directory that whoever puts it up may use.
+    pub fn directory(&self) -> TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        if let Some(user) = self.user {
+            user.own(directory.path());
+        }
+        directory
+    }
+
+    /// A `vmm` with a store and a runtime directory of this test run.
+    pub fn vmm(&self) -> Command {
+        let mut command = Command::new(program(self));
+        if let Some(user) = self.user {
+            user.lead(&mut command);
+        }
+        command
+            .env("VMM_STORE", home(self).join("store"))
+            .env("VMM_RUNTIME", home(self).join("run"));
+        command
     }
 
     /// `vmm run` with `options` before the image; the command is to be added.
     pub fn run(&self, options: &[&str]) -> Command {
-        let mut command = vmm();
-        command.args(["run", "--wall", &self.0]).args(options);
+        if self.is_rootless() {
+            extract_once(self);
+        }
+        let mut command = self.vmm();
+        command.args(["run", "--wall", &self.name]).args(options);
         if self.is("vm") {
             command.arg("--kernel").arg(kernel());
             if let Ok(words) = std::env::var("VMM_TEST_CMDLINE") {
@@ -94,20 +167,47 @@ impl Ended {
     }
 }
 
-/// A `vmm` with a store and a runtime directory of this test run.
-pub fn vmm() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vmm"));
-    command
-        .env("VMM_STORE", directory().join("store"))
-        .env("VMM_RUNTIME", directory().join("run"));
-    command
+/// Where root, or an ordinary user, has a store and a runtime directory.
+fn home(wall: &Wall) -> &'static Path {
+    static HOMES: [OnceLock<TempDir>; 2] = [const { OnceLock::new() }; 2];
+    HOMES[usize::from(wall.is_rootless())]
+        .get_or_init(|| wall.directory())
+        .path()
 }
 
-fn directory() -> &'static Path {
-    static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
-    DIRECTORY
-        .get_or_init(|| tempfile::tempdir().unwrap())
-        .path()
+/// The program where `wall` can start it: an ordinary user may not go where it was built.
+fn program(wall: &Wall) -> &'static Path {
+    static COPY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let built = Path::new(env!("CARGO_BIN_EXE_vmm"));
+    let Some(user) = wall.user else {
+        return built;
+    };
+    let copy = COPY.get_or_init(|| {
+        let mut look = Command::new("test");
+        look.arg("-x").arg(built);
+        user.lead(&mut look);
+        if look.status().unwrap().success() {
+            return None;
+        }
+        let copy = home(wall).join("vmm");
+        std::fs::copy(built, &copy).unwrap();
+        Some(copy)
+    });
+    copy.as_deref().unwrap_or(built)
+}
+
+/// Has the image extracted, as an ordinary user's first run does and says.
+fn extract_once(wall: &Wall) {
+    static EXTRACTED: OnceLock<Ended> = OnceLock::new();
+    let ended = EXTRACTED.get_or_init(|| {
+        let mut command = wall.vmm();
+        command
+            .args(["run", "--wall", "process"])
+            .arg(image::path());
+        command.args(["--", "true"]);
+        finish(command, b"")
+    });
+    assert_eq!(ended.status, 0, "{ended:?}");
 }
 
 /// The kernel of the vm wall.

@@ -39,6 +39,11 @@ pub enum LaunchError {
     /// Nobody to run as.
     #[error(transparent)]
     User(#[from] UserError),
+    /// Nobody but root is there.
+    #[error(
+        "cannot become the command's user: an ordinary user runs this, whose user namespace has no such user or group: it takes ranges in /etc/subuid and /etc/subgid, and newuidmap (package uidmap), or root"
+    )]
+    NoSuchId(#[source] io::Error),
     /// Nowhere to start in.
     #[error("cannot enter the working directory {0}")]
     Workdir(String, #[source] io::Error),
@@ -178,8 +183,15 @@ fn explain(step: Step, error: io::Error, program: String, workdir: String) -> La
             LaunchError::NotFound(program)
         }
         Step::Exec => LaunchError::NotExecutable(program, error),
+        Step::User if stands_in_user_namespace() => LaunchError::NoSuchId(error),
         step => LaunchError::System(step.name(), error),
     }
+}
+
+/// user_namespaces(7): the map of the host is that of everybody, as himself.
+fn stands_in_user_namespace() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    !map.is_empty() && !map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 #[cfg(test)]

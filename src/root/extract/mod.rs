@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::namespace::Ids;
 use crate::image::{Base, Format};
 use crate::output::say;
 
@@ -54,20 +55,23 @@ impl Omitted {
         }
         if owners > 0 {
             say(format_args!(
-                "vmm: {owners} files are root's, as their owners are not in /etc/subuid and /etc/subgid"
+                "vmm: {owners} files are root's: their owners need ranges in /etc/subuid and /etc/subgid, and newuidmap (package uidmap)"
             ));
         }
     }
 }
 
-/// The directory with the files of `base`, in `trees`.
-pub(super) fn extracted(base: &Base, trees: &Path) -> Result<PathBuf, ExtractError> {
+/// The directory with the files of `base`, in `trees`; another one for who has no owners to give.
+pub(super) fn extracted(base: &Base, trees: &Path, ids: Ids) -> Result<PathBuf, ExtractError> {
     fs::create_dir_all(trees).map_err(|source| failed(trees, source))?;
     // Two runs that start together extract once.
     let path = trees.join("lock");
     let lock = File::create(&path).map_err(|source| failed(&path, source))?;
     lock.lock().map_err(|source| failed(&path, source))?;
-    let tree = trees.join(base.digest.hex());
+    let tree = trees.join(match ids {
+        Ids::All | Ids::Ranges => base.digest.hex(),
+        Ids::RootOnly => base.digest.hex() + "-of-root",
+    });
     if !tree.exists() {
         extract_whole(base, &tree)?;
     }
