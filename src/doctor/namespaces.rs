@@ -4,6 +4,8 @@ use std::io;
 
 use serde::Serialize;
 
+use crate::root::obstacle;
+
 /// How a namespace can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -30,8 +32,10 @@ pub struct Namespace {
 pub struct Namespaces {
     /// Every kind.
     pub kinds: Vec<Namespace>,
-    /// Whether a user without privileges can make a user namespace.
+    /// Whether a user without privileges can make a user namespace that is good for something.
     pub unprivileged: bool,
+    /// The setting that is in his way, and what to do about it.
+    pub remedy: Option<&'static str>,
 }
 
 const KINDS: [(&str, i32); 8] = [
@@ -47,6 +51,7 @@ const KINDS: [(&str, i32); 8] = [
 
 /// Tries each of them.
 pub fn examine() -> Namespaces {
+    let remedy = obstacle::remedy();
     Namespaces {
         kinds: KINDS
             .map(|(name, flag)| Namespace {
@@ -54,7 +59,8 @@ pub fn examine() -> Namespaces {
                 access: access(flag, |flags| can_unshare(flags, Identity::Own)),
             })
             .to_vec(),
-        unprivileged: can_unshare(libc::CLONE_NEWUSER, Identity::Nobody),
+        unprivileged: remedy.is_none() && can_unshare(libc::CLONE_NEWUSER, Identity::Nobody),
+        remedy,
     }
 }
 

@@ -209,9 +209,10 @@ fn namespaces(namespaces: &Namespaces) -> String {
             (!names.is_empty()).then(|| format!("{prefix}{}", names.join(" ")))
         })
         .collect();
-    texts.push(match namespaces.unprivileged {
-        true => "users without privileges may make them too".to_owned(),
-        false => "users without privileges may not (user.max_user_namespaces)".to_owned(),
+    texts.push(match (namespaces.unprivileged, namespaces.remedy) {
+        (true, _) => "users without privileges may make them too".to_owned(),
+        (false, Some(remedy)) => format!("users without privileges may not: {remedy}"),
+        (false, None) => "users without privileges may not".to_owned(),
     });
     texts.join("; ")
 }

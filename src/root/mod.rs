@@ -24,6 +24,7 @@ mod lower;
 mod mark;
 mod mount;
 pub mod namespace;
+pub mod obstacle;
 mod upper;
 pub mod veil;
 mod workbench;

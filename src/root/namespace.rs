@@ -14,6 +14,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::id_map::{self, IdMapError, Mapper};
 use super::mount;
+use super::obstacle;
 
 pub use super::id_map::Ids;
 
@@ -31,16 +32,16 @@ pub enum NamespaceError {
         /// Why.
         source: io::Error,
     },
-    /// The kernel refuses.
+    /// The host refuses.
     #[error(
-        "this host refuses a mount namespace, even in a user namespace: run as root, or allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
+        "this host refuses a mount namespace, even in a user namespace: run as root, or {remedy}"
     )]
-    Refused(#[source] io::Error),
-    /// AppArmor lets a user namespace be made, and nothing be done in it.
-    #[error(
-        "AppArmor lets an ordinary user do nothing in a user namespace: run as root, or allow it (an AppArmor profile for this program with `userns,`, or sysctl kernel.apparmor_restrict_unprivileged_userns=0)"
-    )]
-    Confined,
+    Refused {
+        /// What else helps.
+        remedy: &'static str,
+        /// Why.
+        source: io::Error,
+    },
     /// The user namespace has no users.
     #[error("cannot map users into the user namespace")]
     Ids(#[source] IdMapError),
@@ -93,15 +94,16 @@ pub fn unshare_mounts() -> Result<MountNamespace, NamespaceError> {
     let ids = match unshare(UnshareFlags::NEWNS) {
         Ok(()) => Ids::All,
         Err(Errno::PERM) => unshare_with_users()?,
-        Err(errno) => return Err(NamespaceError::Refused(errno.into())),
+        Err(errno) => return Err(refused(errno.into())),
     };
     mount_change(
         "/",
         MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM,
     )
-    .map_err(|errno| {
-        let confined = confined().filter(|_| ids != Ids::All);
-        confined.unwrap_or(NamespaceError::Propagation(errno.into()))
+    .map_err(|errno| match ids {
+        Ids::All => NamespaceError::Propagation(errno.into()),
+        // AppArmor lets a user namespace be made, and nothing be done in it.
+        Ids::Ranges | Ids::RootOnly => refused(errno.into()),
     })?;
     Ok(MountNamespace {
         ids,
@@ -111,17 +113,17 @@ pub fn unshare_mounts() -> Result<MountNamespace, NamespaceError> {
 
 fn unshare_with_users() -> Result<Ids, NamespaceError> {
     let mapper = Mapper::start().map_err(NamespaceError::Ids)?;
-    unshare(UnshareFlags::NEWNS | UnshareFlags::NEWUSER)
-        .map_err(|errno| NamespaceError::Refused(errno.into()))?;
-    let mapped = mapper.map();
-    mapped.map_err(|error| confined().unwrap_or(NamespaceError::Ids(error)))
+    unshare(UnshareFlags::NEWNS | UnshareFlags::NEWUSER).map_err(|errno| refused(errno.into()))?;
+    mapper.map().map_err(|error| match error {
+        // user_namespaces(7): one's own map can be written, unless AppArmor forbids it.
+        IdMapError::Write { source, .. } if obstacle::remedy().is_some() => refused(source),
+        error => NamespaceError::Ids(error),
+    })
 }
 
-/// Whether that is why something failed; this file is AppArmor's alone.
-fn confined() -> Option<NamespaceError> {
-    let setting = fs::read_to_string("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
-    let is_on = setting.is_ok_and(|setting| setting.trim() == "1");
-    is_on.then_some(NamespaceError::Confined)
+fn refused(source: io::Error) -> NamespaceError {
+    let remedy = obstacle::remedy().unwrap_or("where this runs has to allow user namespaces");
+    NamespaceError::Refused { remedy, source }
 }
 
 fn unshare(flags: UnshareFlags) -> rustix::io::Result<()> {
