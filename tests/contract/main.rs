@@ -8,6 +8,7 @@
 
 mod channels;
 mod endings;
+mod handed_on;
 #[path = "../shared/harness.rs"]
 mod harness;
 #[path = "../shared/image.rs"]
@@ -38,6 +39,7 @@ fn trials() -> Vec<Trial> {
         streams::PROMISES,
         endings::PROMISES,
         limits::PROMISES,
+        handed_on::PROMISES,
         channels::PROMISES,
         volumes::PROMISES,
     ]

@@ -62,6 +62,17 @@ impl User {
         }
     }
 
+    /// The words before a command by which root has it run as this user.
+    pub fn become_words(self) -> [String; 4] {
+        let Self { uid, gid, .. } = self;
+        [
+            "setpriv".to_owned(),
+            "--clear-groups".to_owned(),
+            format!("--reuid={uid}"),
+            format!("--regid={gid}"),
+        ]
+    }
+
     /// Gives the file or directory at `path` to him.
     pub fn own(self, path: &Path) {
         chown(path, Some(self.uid), Some(self.gid)).unwrap();

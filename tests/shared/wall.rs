@@ -93,6 +93,11 @@ impl Wall {
         self.user.is_some()
     }
 
+    /// The ordinary user who puts it up.
+    pub fn user(&self) -> Option<User> {
+        self.user
+    }
+
     /// Whether there are other users than root behind it.
     pub fn has_users(&self) -> bool {
         self.user.is_none_or(|user| user.has_others)
