@@ -8,6 +8,7 @@ use super::Failure;
 use crate::cli::image::ImageCommand;
 use crate::image::{Image, ImageError, Listed, Name, ResolveOptions, Store};
 use crate::output::{self, say};
+use crate::root::namespace::unshare_mounts;
 
 /// Does what `command` asks for.
 pub(super) fn run(command: ImageCommand) -> Result<ExitCode, Failure> {
@@ -132,7 +133,17 @@ fn words(words: &[String]) -> String {
     serde_json::to_string(words).expect("words are valid JSON")
 }
 
+/// What an ordinary user has extracted belongs to users who exist in his user namespace alone.
+fn enter_namespace(store: &Store) -> Result<(), Failure> {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root && store.directory().join("trees").exists() {
+        unshare_mounts()?;
+    }
+    Ok(())
+}
+
 fn gc(store: &Store, json: bool) -> Result<(), Failure> {
+    enter_namespace(store)?;
     let collected = store.gc()?;
     if json {
         return print_json(&collected);

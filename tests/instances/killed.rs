@@ -16,6 +16,7 @@ pub const PROMISES: &[Promise] = promises![
     one_that_was_paused_when_it_was_killed_is_cleared_as_well,
     a_name_of_one_that_was_killed_is_free,
     one_of_the_same_name_elsewhere_is_another,
+    collecting_takes_what_was_extracted_along,
 ];
 
 /// A store and a runtime directory that no other test uses: the loop device of a base is shared
@@ -156,6 +157,24 @@ fn one_of_the_same_name_elsewhere_is_another(wall: &Wall) {
     assert!(wall.is("vm") || !elsewhere.processes(&name).is_empty());
     elsewhere.vmm(&["rm", "--force", &name]);
     assert_eq!(groups(&name), Vec::<PathBuf>::new());
+}
+
+/// A file of another user is what only the user namespace can remove.
+fn collecting_takes_what_was_extracted_along(wall: &Wall) {
+    let (alone, name) = (Alone::new(wall), unused_name(wall));
+    alone.start(&name, "echo ready");
+    alone.vmm(&["rm", "--force", &name]);
+    let trees = || {
+        let entries = fs::read_dir(alone.folder.path().join("store/trees"));
+        let names = entries
+            .into_iter()
+            .flatten()
+            .map(|one| one.unwrap().file_name());
+        names.filter(|name| name != "lock").count()
+    };
+    assert_eq!(trees(), usize::from(wall.is_rootless()));
+    alone.vmm(&["image", "gc"]);
+    assert_eq!(trees(), 0);
 }
 
 /// The directories of the control groups of all instances called `name`.

@@ -1,7 +1,7 @@
 //! The image that all promises are tried with: a directory with busybox.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -41,6 +41,11 @@ fn fill(root: &Path) {
     fs::write(root.join("etc/group"), GROUP).unwrap();
     fs::write(root.join("etc/motd"), "as imported\n").unwrap();
     fs::write(root.join("srv/no-program"), "not executable\n").unwrap();
+    fs::write(root.join("home/app/notes"), "mine\n").unwrap();
+    for file in ["home/app", "home/app/notes"] {
+        // Of its user, where root makes it.
+        let _ = chown(root.join(file), Some(1000), Some(1001));
+    }
     fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
 }
 

@@ -1,6 +1,7 @@
 //! Removes what nothing names and nobody runs.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,19 @@ impl Store {
         Ok(needed)
     }
 
+    /// Removes what ordinary users have extracted of the base called `stem`.
+    fn forget_trees(&self, stem: &OsStr) -> io::Result<()> {
+        for of_whom in ["", "-of-root"] {
+            let mut name = stem.to_owned();
+            name.push(of_whom);
+            match fs::remove_dir_all(self.directory.join("trees").join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn collect(&self, path: &Path, collected: &mut Collected) -> io::Result<()> {
         let base = File::open(path)?;
         if flock(&base, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -71,7 +85,7 @@ impl Store {
             return Ok(());
         }
         if let Some(stem) = path.file_stem() {
-            let _ = fs::remove_dir_all(self.directory.join("trees").join(stem));
+            self.forget_trees(stem)?;
         }
         fs::remove_file(path)?;
         collected.bases += 1;
