@@ -13,7 +13,7 @@ use super::layout::Hierarchy;
 use super::tree::{is_writable, make, write};
 
 /// Where those go who run instances.
-const SUPERVISORS: &str = "supervisors";
+const SUPERVISORS: &str = "/supervisors";
 
 const PROCS: &str = "cgroup.procs";
 
@@ -21,7 +21,9 @@ const PROCS: &str = "cgroup.procs";
 /// the text of `/proc/self/cgroup`.
 pub(super) fn group(hierarchy: &Hierarchy<'_>, own: &str) -> Option<PathBuf> {
     let inside = own.lines().find_map(|line| place(hierarchy, line))?;
-    let path = Path::new(hierarchy.path).join(inside.strip_prefix('/')?);
+    // Whoever has stepped aside has left the group that is meant.
+    let inside = inside.strip_suffix(SUPERVISORS).unwrap_or(inside);
+    let path = Path::new(hierarchy.path).join(inside.trim_matches('/'));
     is_writable(&path).then_some(path)
 }
 
@@ -46,14 +48,18 @@ pub(super) fn can_be_left(path: &Path) -> bool {
     ours.is_some() && procs.lines().all(|pid| program(pid) == ours)
 }
 
-/// Moves all who stand in the group at `path`, which are we, into one below it.
+/// Moves all who stand in the group at `path`, which are we, into one below it. Before we have a
+/// user namespace: from inside, who else is one of us cannot be seen.
 pub(super) fn leave(path: &Path) -> Result<(), CgroupError> {
-    let below = path.join(SUPERVISORS);
+    let below = path.join(SUPERVISORS.trim_matches('/'));
     make(&below)?;
     let procs = fs::read_to_string(path.join(PROCS)).unwrap_or_default();
-    procs
-        .lines()
-        .try_for_each(|pid| write(&below.join(PROCS), pid))
+    let moved = |pid| match write(&below.join(PROCS), pid) {
+        // It has ended.
+        Err(CgroupError::Write(_, _, error)) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        result => result,
+    };
+    procs.lines().try_for_each(moved)
 }
 
 #[cfg(test)]
@@ -89,6 +95,16 @@ mod tests {
         let own = folder.path().join("of/all");
         fs::create_dir_all(&own).unwrap();
         assert_eq!(group(&hierarchy(top, &[], 2), OWN), Some(own));
+    }
+
+    #[test]
+    fn who_has_stepped_aside_makes_groups_where_he_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().to_str().unwrap();
+        let own = folder.path().join("of/all");
+        fs::create_dir_all(&own).unwrap();
+        let aside = "0::/of/all/supervisors\n";
+        assert_eq!(group(&hierarchy(top, &[], 2), aside), Some(own));
     }
 
     #[test]

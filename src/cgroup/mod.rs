@@ -4,6 +4,7 @@
 //! It knows nothing of what runs in a group.
 //!
 //! ```text
+//! Cgroup::prepare(limits)        before anything else
 //! Cgroup::create(name, limits)   a directory in every hierarchy that matters
 //! procs_paths                    where a process writes "0" to join
 //! statistics, freeze, kill
@@ -64,12 +65,15 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// Whether this host can keep `limits`: asked before anything is started.
+    /// Gets ready for a group with `limits`, before anything is started and before this process
+    /// has a user namespace.
     ///
     /// # Errors
-    /// It cannot; the sentence names the limit and the controller that it needs.
-    pub fn check(limits: &Limits) -> Result<(), LimitsError> {
-        limits.check(&Tree::of_this_host())
+    /// This host cannot keep them: the sentence names the limit and the controller that it needs.
+    pub fn prepare(limits: &Limits) -> Result<(), CgroupError> {
+        let tree = Tree::of_this_host();
+        limits.check(&tree)?;
+        tree.step_aside()
     }
 
     /// Makes the group `vmm/name` with these limits.

@@ -75,6 +75,14 @@ impl Tree {
         !self.0.is_empty() && self.0.iter().all(is_whole)
     }
 
+    /// Leaves the groups whose controllers are to be handed on to others.
+    pub(super) fn step_aside(&self) -> Result<(), CgroupError> {
+        let left =
+            |branch: &&Branch| branch.is_handed_on && branch.version == 2 && branch.is_ours();
+        let mut left = self.0.iter().filter(left);
+        left.try_for_each(|branch| handed_on::leave(&branch.path))
+    }
+
     /// The directories that the group `name` is, or may be, whoever makes it.
     pub(super) fn groups(self, name: &str) -> Result<Vec<Group>, CgroupError> {
         if !is_plain(name, NAME_MAX) {
@@ -126,7 +134,6 @@ impl Branch {
             top: self.path,
             version: self.version,
             controllers: self.controllers,
-            is_handed_on: self.is_handed_on,
         }
     }
 }
@@ -145,7 +152,6 @@ pub(super) struct Group {
     /// 1 or 2.
     pub version: u8,
     controllers: Vec<String>,
-    is_handed_on: bool,
 }
 
 impl Group {
@@ -163,9 +169,6 @@ impl Group {
     pub(super) fn create(&self) -> Result<(), CgroupError> {
         let parent = self.top.join(PARENT);
         if self.version == 2 {
-            if self.is_handed_on {
-                handed_on::leave(&self.top)?;
-            }
             self.delegate(&self.top)?;
         }
         make(&parent)?;

@@ -127,7 +127,7 @@ pub struct Behind<'a> {
 pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError> {
     let timeline = Arc::<Timeline>::default();
     let signals = Signals::take()?;
-    check_limits(request)?;
+    prepare_limits(request)?;
     let store = Store::open_default()?;
     let image = store.resolve(&request.image, &request.resolve)?;
     timeline.mark("vmm: image");
@@ -155,10 +155,10 @@ pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError
 }
 
 /// A machine has limits of its own; the others need the host's control groups.
-fn check_limits(request: &Request) -> Result<(), RunError> {
+fn prepare_limits(request: &Request) -> Result<(), RunError> {
     match request.wall {
         Wall::Vm => Ok(()),
-        wall => Cgroup::check(&request.limits).map_err(|error| RunError::wall(wall, error)),
+        wall => Cgroup::prepare(&request.limits).map_err(|error| RunError::wall(wall, error)),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::wall::{Wall, finish};
 
 pub const PROMISES: &[Promise] = &[
     (16, "memory_is_limited_in_a_group_handed_on", memory),
+    (16, "a_detached_run_is_limited_there_as_well", detached),
     (18, "processes_are_limited_in_a_group_handed_on", pids),
 ];
 
@@ -32,6 +33,26 @@ fn memory(wall: &Wall) {
     };
     let ended = finish(group.around(&command), b"");
     assert_eq!(ended.status, 123, "{ended:?}");
+    group.assert_empty();
+}
+
+/// Its caller stands in the group beside it, until it runs.
+fn detached(wall: &Wall) {
+    let name = format!("handed-on-{}-{}", std::process::id(), wall.column());
+    let mut command = wall.run(&["--detach", "--name", &name, "--memory", "64M"]);
+    command.args(["sleep", "1000"]);
+    let Some(group) = HandedOn::to(wall) else {
+        return;
+    };
+    let ended = finish(group.around(&command), b"");
+    let mut remove = wall.vmm();
+    remove.args(["rm", "--force", &name]);
+    let removed = finish(remove, b"");
+    assert_eq!(
+        (ended.status, removed.status),
+        (0, 0),
+        "{ended:?} {removed:?}"
+    );
     group.assert_empty();
 }
 
