@@ -182,6 +182,11 @@ pub struct Measure {
     #[arg(long, value_name = "DUR", value_parser = duration, default_value = "60s", help_heading = "Rounds")]
     pub timeout: Duration,
 
+    /// Then count what each workload reaches, untimed: exits of the guest, system calls of the
+    /// host; and say what that accounts for
+    #[arg(long, help_heading = "Workloads")]
+    pub explain: bool,
+
     /// Draw the orders of a record again: its seed
     #[arg(long, value_name = "N", help_heading = "Rounds")]
     pub seed: Option<u64>,

@@ -11,6 +11,10 @@ pub const ALL: &[Test] = &[
         a_record_has_every_run_and_files_are_made_of_it,
     ),
     (
+        "what_a_workload_reaches_is_counted",
+        what_a_workload_reaches_is_counted,
+    ),
+    (
         "a_command_of_an_image_is_measured",
         a_command_of_an_image_is_measured,
     ),
@@ -45,6 +49,33 @@ fn a_record_has_every_run_and_files_are_made_of_it() {
     for file in ["csv", "markdown", "html"] {
         let text = std::fs::read_to_string(host.path(file)).unwrap();
         assert!(text.contains("getpid"), "{file}: {text}");
+    }
+}
+
+fn what_a_workload_reaches_is_counted() {
+    let host = Host::new();
+    let what = ["--rounds", "1", "--only", "open-close", "--explain"];
+    let files = ["--export", "json", "record"];
+    let ended = host.run(&[&WALLS[..], &what, &files].concat());
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let record = host.record("record");
+    let found: Vec<_> = record
+        .iter()
+        .filter_map(|entry| entry.get("explanation"))
+        .collect();
+    let targets: Vec<_> = found
+        .iter()
+        .map(|one| one["target"].as_str().unwrap())
+        .collect();
+    assert_eq!(targets, ["process", "container"]);
+    for one in found {
+        let counts = one["counts"].as_array().unwrap();
+        let of = |name: &str| counts.iter().find(|count| count[0] == name).unwrap()[1].as_f64();
+        assert_eq!(
+            (of("call openat"), of("call close")),
+            (Some(1.0), Some(1.0)),
+            "{one}"
+        );
     }
 }
 

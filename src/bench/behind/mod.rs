@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::explain::counted::{Counted, PerOperation, for_each, named};
 use super::sample::Reading;
 use super::target::Target;
 use super::workload::{Kind, Workload};
@@ -52,6 +53,8 @@ const PATIENCE: u32 = 3;
 /// A run of a session takes no longer, unless one operation does. Behind no wall it takes a
 /// tenth of that; a wall that is a thousand times slower would make all others wait.
 const RUN_TIME: Duration = Duration::from_millis(250);
+/// So many operations are watched, each system call of which takes some ten microseconds more.
+const WATCHED: u64 = 200;
 /// What part of a run is done to find out how long it takes: one in so many.
 const TRIED: u64 = 20;
 
@@ -121,7 +124,40 @@ impl Behind {
     }
 
     fn measure(&mut self, workload: &Workload, operations: u64) -> Result<Reading, Failure> {
-        let asked = self.session()?.measure(workload, operations);
+        self.by_session(|session| session.measure(workload, operations))
+    }
+
+    /// What the host and KVM see of one operation of `workload`, and how many unlike system
+    /// calls that makes.
+    ///
+    /// # Errors
+    /// It cannot be done or watched.
+    pub fn count(&mut self, workload: &Workload, scale: f64) -> Result<Counted, Failure> {
+        let Kind::Session { operations } = workload.kind else {
+            return Err(Failure::Garbled("it is not done by a session".to_owned()));
+        };
+        let wanted = scaled(operations, scale);
+        let many = wanted.min(self.try_out(workload, wanted)?).div_ceil(3);
+        let few = many.min(WATCHED);
+        // Each twice, of unlike length: what a run costs by itself falls out.
+        let mut calls = |times| self.by_session(|session| session.calls(workload, few * times));
+        let calls = [calls(1)?, calls(3)?];
+        let mut kvm = |times| self.by_session(|session| session.counters(workload, many * times));
+        let kvm = [kvm(1)?, kvm(3)?];
+        Ok(Counted {
+            each: PerOperation {
+                calls: for_each(&calls, 2 * few).into_iter().map(named).collect(),
+                kvm: for_each(&kvm, 2 * many),
+            },
+            unlike_calls: calls[1].len(),
+        })
+    }
+
+    fn by_session<T>(
+        &mut self,
+        ask: impl FnOnce(&mut Session) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let asked = ask(self.session()?);
         if asked.as_ref().is_err_and(Failure::ends_a_session) {
             // Dropped, it is ended: the next run has another.
             self.session = None;

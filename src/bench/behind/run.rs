@@ -188,6 +188,11 @@ impl Run {
         self.child.stdin.take()
     }
 
+    /// Its standard output, until it is closed.
+    pub fn output(&self) -> Option<BorrowedFd<'_>> {
+        self.output.as_ref().map(AsFd::as_fd)
+    }
+
     /// Waits until it prints something, which is added to `into`, or has ended.
     ///
     /// # Errors

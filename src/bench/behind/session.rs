@@ -10,17 +10,25 @@ use wire::{Answer, Order};
 use super::Shared;
 use super::reading;
 use super::run::{Deadline, Event, Failure, Run};
-use super::usage::Standing;
+use super::usage::{self, Standing};
+use crate::bench::explain::calls::{self, Calls};
+use crate::bench::explain::counted::Counters;
+use crate::bench::explain::ptrace::Tid;
 use crate::bench::sample::Reading;
 use crate::bench::workload::Workload;
+use crate::run::instance::control::{Connection, Reply, Request};
+use crate::run::{Registry, Wall};
 
 /// How long a wall may take to stand, on the slowest host that we know.
 const START_TIME: Duration = Duration::from_secs(180);
+/// How long something may take of which every system call stops a process twice.
+const WATCHED_TIME: Duration = Duration::from_secs(60);
 /// The longest answer, in bytes.
 const LONGEST: usize = 1 << 20;
 
 /// A session; dropped, it is ended.
 pub struct Session {
+    name: String,
     standing: Standing,
     dialogue: Dialogue,
 }
@@ -47,6 +55,7 @@ impl Session {
         // What the answer says is of no interest, only that there is one.
         dialogue.ask(&nothing, START_TIME)?;
         Ok(Self {
+            name: name.to_owned(),
             standing: Standing::new(name, dialogue.run.pid()),
             dialogue,
         })
@@ -57,15 +66,34 @@ impl Session {
         self.dialogue.run.pid()
     }
 
+    /// The system calls of the host that `workload`, done so many times, makes.
+    ///
+    /// # Errors
+    /// It cannot be done, takes too long, or cannot be watched.
+    pub fn calls(&mut self, workload: &Workload, operations: u64) -> Result<Calls, Failure> {
+        let (answer, calls) = self.dialogue.ask_watched(&order(workload, operations))?;
+        match answer {
+            Answer::Failed(reason) => Err(Failure::Refused(reading::shown(&reason))),
+            Answer::Measured(_) => Ok(calls),
+        }
+    }
+
+    /// What KVM counts while `workload` is done so many times.
+    ///
+    /// # Errors
+    /// As with [`Self::measure`].
+    pub fn counters(&mut self, workload: &Workload, operations: u64) -> Result<Counters, Failure> {
+        let before = counters(&self.name);
+        self.measure(workload, operations)?;
+        Ok(added(&before, counters(&self.name)))
+    }
+
     /// Does `workload` so many times.
     ///
     /// # Errors
     /// It cannot be done, or takes too long.
     pub fn measure(&mut self, workload: &Workload, operations: u64) -> Result<Reading, Failure> {
-        let order = Order {
-            workload: workload.name.to_owned(),
-            operations,
-        };
+        let order = order(workload, operations);
         let timeout = self.dialogue.shared.conditions.timeout;
         let before = self.standing.used();
         let begin = Instant::now();
@@ -97,10 +125,26 @@ impl Dialogue {
 
     fn ask(&mut self, order: &Order, timeout: Duration) -> Result<Answer, Failure> {
         let deadline = Deadline::after(timeout);
-        let mut line = serde_json::to_vec(order).expect("a text and a number are valid JSON");
-        line.push(b'\n');
         // One that has ended says why below.
-        let _ = self.input.write_all(&line);
+        let _ = self.input.write_all(&line_of(order));
+        self.answer(deadline)
+    }
+
+    /// As [`Self::ask`], with every system call of the session's processes counted.
+    fn ask_watched(&mut self, order: &Order) -> Result<(Answer, Calls), Failure> {
+        let output = self.run.output().ok_or_else(|| garbled("it has ended"))?;
+        let child = Tid::try_from(self.run.pid()).map_err(|_| garbled("it is no process"))?;
+        let processes = usage::tree(self.run.pid()).into_iter();
+        let processes: Vec<Tid> = processes.filter_map(|one| one.try_into().ok()).collect();
+        let (input, line) = (&mut self.input, line_of(order));
+        let calls = calls::during(&processes, child, WATCHED_TIME, output, || {
+            input.write_all(&line)
+        });
+        let calls = calls.map_err(Failure::host("watch its system calls"))?;
+        Ok((self.answer(Deadline::after(WATCHED_TIME))?, calls))
+    }
+
+    fn answer(&mut self, deadline: Deadline) -> Result<Answer, Failure> {
         let answer = self.line(deadline)?;
         serde_json::from_slice(&answer)
             .map_err(|error| garbled(&format!("the probe's answer makes no sense: {error}")))
@@ -128,6 +172,43 @@ impl Dialogue {
             }
         }
     }
+}
+
+fn order(workload: &Workload, operations: u64) -> Order {
+    Order {
+        workload: workload.name.to_owned(),
+        operations,
+    }
+}
+
+fn line_of(order: &Order) -> Vec<u8> {
+    let mut line = serde_json::to_vec(order).expect("a text and a number are valid JSON");
+    line.push(b'\n');
+    line
+}
+
+/// What KVM has counted of the instance `name`; nothing where there is no machine.
+fn counters(name: &str) -> Counters {
+    let ask = || -> Option<Vec<(String, u64)>> {
+        let found = Registry::open().ok()?.find(name).ok()?;
+        let connection = (found.state.wall == Wall::Vm).then(|| Connection::open(&found.directory));
+        let connection = connection?.ok()?;
+        connection.send(&Request::Counters, &[]).ok()?;
+        match connection.receive().ok()?? {
+            (Reply::Counters(counters), _) => Some(counters),
+            _ => None,
+        }
+    };
+    ask().unwrap_or_default().into_iter().collect()
+}
+
+/// By how much they have grown.
+fn added(before: &Counters, after: Counters) -> Counters {
+    let added = after.into_iter().map(|(name, value)| {
+        let value = value.saturating_sub(before.get(&name).copied().unwrap_or(0));
+        (name, value)
+    });
+    added.collect()
 }
 
 fn garbled(what: &str) -> Failure {

@@ -83,6 +83,17 @@ fn of_tree(process: u32) -> Option<u64> {
     Some(of_process(process)? + children.filter_map(of_tree).sum::<u64>())
 }
 
+/// `process` and all that it has started, and they.
+pub fn tree(process: u32) -> Vec<u32> {
+    let mut all = vec![process];
+    let mut looked_at = 0;
+    while let Some(next) = all.get(looked_at) {
+        all.extend(children(*next));
+        looked_at += 1;
+    }
+    all
+}
+
 /// The children of all threads of `process`; none where the kernel does not tell.
 pub fn children(process: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{process}/task"));

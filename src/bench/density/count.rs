@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::bench::behind::usage::{children, group_of};
+use crate::bench::behind::usage::{group_of, tree};
 use crate::cgroup::Cgroup;
 
 /// Bytes of one instance, by where they are.
@@ -43,17 +43,6 @@ impl Parts {
             kernel: self.kernel + other.kernel,
         }
     }
-}
-
-/// `process` and all that it has started, and they.
-fn tree(process: u32) -> Vec<u32> {
-    let mut all = vec![process];
-    let mut looked_at = 0;
-    while let Some(next) = all.get(looked_at) {
-        all.extend(children(*next));
-        looked_at += 1;
-    }
-    all
 }
 
 /// Whether `process` is in the group `vmm/group`.

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::calls::Calls;
+/// KVM's counters, by name.
+pub type Counters = BTreeMap<String, u64>;
 
-/// Counts of one run.
+/// What was counted of a workload.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counted {
-    /// How many operations there were.
-    pub operations: u64,
-    /// System calls that the host saw, by number.
-    pub calls: Calls,
-    /// KVM's counters, by name; none where there is no machine.
-    pub kvm: BTreeMap<String, u64>,
+    /// For one operation.
+    pub each: PerOperation,
+    /// How many unlike system calls of the host all of it reached, the request for it too.
+    pub unlike_calls: usize,
 }
 
 /// Counts for one operation.
@@ -25,22 +24,6 @@ pub struct PerOperation {
 }
 
 impl PerOperation {
-    /// What more operations made more of: whatever a run costs by itself falls out.
-    ///
-    /// `None` if `more` has no more operations than `less`.
-    pub fn between(less: &Counted, more: &Counted) -> Option<Self> {
-        let operations = more
-            .operations
-            .checked_sub(less.operations)
-            .filter(|n| *n > 0)?;
-        let calls = difference(&less.calls, &more.calls, operations);
-        let named = |(number, count): (u64, f64)| (name_of(number), count);
-        Some(Self {
-            calls: calls.into_iter().map(named).collect(),
-            kvm: difference(&less.kvm, &more.kvm, operations),
-        })
-    }
-
     /// The sum of all system calls.
     pub fn all_calls(&self) -> f64 {
         self.calls.values().sum()
@@ -52,21 +35,23 @@ impl PerOperation {
     }
 }
 
-/// The differences for one of `operations`, without those that are none.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a count this high is no count any more"
-)]
-fn difference<K: Ord + Clone>(
-    less: &BTreeMap<K, u64>,
-    more: &BTreeMap<K, u64>,
+/// By how much the second of two counts is greater, for one of the `operations` that it had
+/// more: what a run costs by itself falls out. Those that are equal are left out.
+pub fn for_each<K: Ord + Clone>(
+    counts: &[BTreeMap<K, u64>; 2],
     operations: u64,
 ) -> BTreeMap<K, f64> {
+    let [less, more] = counts;
     let differences = more.iter().map(|(key, count)| {
         let added = count.saturating_sub(less.get(key).copied().unwrap_or(0));
-        (key.clone(), added as f64 / operations as f64)
+        (key.clone(), added as f64 / operations.max(1) as f64)
     });
     differences.filter(|(_, count)| *count > 0.0).collect()
+}
+
+/// A count with the name of its system call.
+pub fn named<T>((number, count): (u64, T)) -> (String, T) {
+    (name_of(number), count)
 }
 
 /// The name of a system call of x86-64.
@@ -79,25 +64,25 @@ fn name_of(number: u64) -> String {
 mod tests {
     use super::*;
 
-    fn counted(operations: u64, reads: u64, exits: u64) -> Counted {
-        Counted {
-            operations,
-            calls: [(0, reads), (39, 7)].into(),
-            kvm: [("exits".to_owned(), exits)].into(),
-        }
-    }
-
     #[test]
     fn what_a_run_costs_by_itself_falls_out() {
-        let each = PerOperation::between(&counted(10, 110, 50), &counted(30, 150, 60)).unwrap();
-        assert_eq!(each.calls, [("read".to_owned(), 2.0)].into());
-        assert_eq!(each.kvm("exits"), 0.5);
-        assert_eq!(each.kvm("halt_exits"), 0.0);
+        let calls = [[(0, 110), (39, 7)].into(), [(0, 150), (39, 7)].into()];
+        let each: BTreeMap<String, f64> = for_each(&calls, 20).into_iter().map(named).collect();
+        assert_eq!(each, [("read".to_owned(), 2.0)].into());
     }
 
     #[test]
-    fn as_many_operations_say_nothing() {
-        let one = counted(10, 1, 1);
-        assert_eq!(PerOperation::between(&one, &one), None);
+    fn a_counter_that_is_not_there_is_zero() {
+        let kvm = [("exits".to_owned(), 0.5)].into();
+        let each = PerOperation {
+            kvm,
+            ..PerOperation::default()
+        };
+        assert_eq!((each.kvm("exits"), each.kvm("halt_exits")), (0.5, 0.0));
+    }
+
+    #[test]
+    fn a_call_that_nobody_knows_has_its_number() {
+        assert_eq!(named((100_000, 1)), ("call 100000".to_owned(), 1));
     }
 }

@@ -8,13 +8,16 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Failure;
+use super::explain::explain;
 use super::plan::{self, Extent, Wanted};
 use super::results::{self, Exports};
 use crate::bench::behind::{Behind, Interrupt, Shared, Workplace, usage};
 use crate::bench::density::{self, Bounds};
 use crate::bench::environment::meanwhile::Meanwhile;
 use crate::bench::environment::{Environment, software};
-use crate::bench::record::{Begin, End, Entry, FORMAT, Fact, Journal, Record, TargetNote, VERSION};
+use crate::bench::record::{
+    Begin, End, Entry, FORMAT, Fact, Journal, JournalError, Record, TargetNote, VERSION,
+};
 use crate::bench::rounds::{self, Plan, Progress, Step, Watcher};
 use crate::bench::sample::Outcome;
 use crate::bench::target::Target;
@@ -66,6 +69,7 @@ struct Prepared {
     image: Image,
     wanted: Vec<Wanted>,
     plan: Plan,
+    explains: bool,
     bounds: Option<Bounds>,
     journal: Journal,
     path: PathBuf,
@@ -100,6 +104,7 @@ impl Prepared {
         Ok(Self {
             journal: Journal::create(&path, begin)?,
             bounds: plan::wants_density(options).then(|| Bounds::of_this_host(extent.instances)),
+            explains: options.explain,
             shared,
             image,
             wanted,
@@ -113,13 +118,14 @@ impl Prepared {
         let (meanwhile, own) = (Meanwhile::begin(), usage::of_ourselves());
         let end = self.rounds();
         let own = usage::of_ourselves().saturating_sub(own);
+        let explained = self.explanations();
         self.densities();
         let end = End {
             during: [meanwhile.facts(), self.own_work(own)].concat(),
             seconds: self.journal.elapsed().as_secs(),
             ..end
         };
-        let written = self.journal.append(Entry::End(end));
+        let written = explained.and_then(|()| self.journal.append(Entry::End(end)));
         (
             self.journal.into_record(),
             self.path,
@@ -160,6 +166,13 @@ impl Prepared {
             interrupt: &self.shared.interrupt,
         };
         rounds::run(&self.plan, &mut targets, &mut self.journal, &mut onlooker)
+    }
+
+    fn explanations(&mut self) -> Result<(), JournalError> {
+        match self.explains && self.shared.interrupt.came().is_none() {
+            true => explain(&self.plan, &self.wanted, &self.shared, &mut self.journal),
+            false => Ok(()),
+        }
     }
 
     fn densities(&mut self) {

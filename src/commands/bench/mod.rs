@@ -2,8 +2,10 @@
 //!
 //! - [`plan`]: what was typed becomes workloads, targets and conditions
 //! - [`measure`]: the measuring, from the first look at the host to the end of the record
+//! - [`explain`]: what accounts for the figures, in a pass of its own
 //! - [`results`]: the table, and the files beside it
 
+mod explain;
 mod measure;
 mod plan;
 mod results;
