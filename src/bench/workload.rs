@@ -6,7 +6,7 @@ mod catalogue;
 
 use serde::Serialize;
 
-pub use catalogue::{BUILT_IN, COMMAND};
+pub use catalogue::{BOOT, BUILT_IN, COMMAND, DISK};
 
 /// A piece of work that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -32,6 +32,8 @@ pub enum Kind {
     Start,
     /// A wall is put up for each sample, around the user's own command.
     Command,
+    /// A VMM boots a guest for each sample; walls have none of these.
+    Guest,
     /// A probe that waits behind each wall does it as often as it is told to.
     Session {
         /// How often for a sample of the suite `quick`, on a host whose KVM is native.
@@ -54,23 +56,11 @@ pub enum Unit {
 }
 
 /// A choice of workloads.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Serialize,
-    serde::Deserialize,
-    clap::ValueEnum,
-)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Suite {
-    /// What most people ask for, in some minutes
+    /// What most people ask for, in some minutes.
     Quick,
-    /// Everything
+    /// Everything.
     Full,
 }
 

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use crate::bench::density;
-use crate::bench::workload::{BUILT_IN, Suite};
+use crate::bench::vmms::template::Template;
+use crate::bench::workload::BUILT_IN;
 use crate::config::size::SizeError;
 use crate::config::{CpuList, MemorySize, VcpuCount};
 use crate::report::Format;
@@ -104,7 +105,7 @@ pub struct Measure {
 
     /// Measure these built-in workloads [default: quick, or CMD alone]
     #[arg(long, help_heading = "Workloads")]
-    pub suite: Option<Suite>,
+    pub suite: Option<SuiteName>,
 
     /// Only this one of all built-in workloads; may be repeated
     #[arg(
@@ -160,6 +161,16 @@ pub struct Measure {
     )]
     pub cmdline: String,
 
+    /// Another VMM for --suite boot or disk: qemu, firecracker, or NAME='CMD' with {kernel},
+    /// {rootfs}, {memory} in MiB, {words} or {serial-words} for the kernel, and [ … {disk} … ] for
+    /// what is of the second disk; may be repeated [default: those that are installed]
+    #[arg(long, value_name = "NAME[=CMD]", help_heading = "Other VMMs")]
+    pub vmm: Vec<Template>,
+
+    /// Root file system of the guest that they boot
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Other VMMs")]
+    pub rootfs: Option<PathBuf>,
+
     /// Do not measure the first wall twice: nothing is known of the noise then
     #[arg(long, help_heading = "Walls")]
     pub no_control: bool,
@@ -191,15 +202,15 @@ pub struct Measure {
     #[arg(long, value_name = "N", help_heading = "Rounds")]
     pub seed: Option<u64>,
 
-    /// What each wall may use of memory, with suffix K, M or G; or none, for no limit
+    /// What each wall may use of memory, with suffix K, M or G; or none, for no limit [default:
+    /// 2G; 128M for --suite boot or disk]
     #[arg(
         long,
         value_name = "SIZE",
-        default_value = "2G",
         value_parser = memory,
         help_heading = "Equal for all walls"
     )]
-    pub memory: Memory,
+    pub memory: Option<Memory>,
 
     /// How many processors each wall has [default: all of --cpu-list]
     #[arg(long, value_name = "N", help_heading = "Equal for all walls")]
@@ -212,6 +223,19 @@ pub struct Measure {
     /// Where else results go.
     #[command(flatten)]
     pub results: Results,
+}
+
+/// What is measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SuiteName {
+    /// What most people ask for of walls, in some minutes
+    Quick,
+    /// Everything of walls
+    Full,
+    /// VMMs, from their start to the guest's init; needs --kernel and --rootfs
+    Boot,
+    /// VMMs, by fio on a disk of the guest; --rootfs is one of `scripts/build-rootfs fio`
+    Disk,
 }
 
 /// Where else results go.
@@ -246,7 +270,7 @@ impl Results {
 }
 
 fn format_of(name: &str) -> Result<Format, String> {
-    clap::ValueEnum::from_str(name, false)
+    ValueEnum::from_str(name, false)
         .map_err(|_| format!("'{name}' is no format of --export: use json, csv, markdown or html"))
 }
 

@@ -170,6 +170,7 @@ impl Behind {
             Kind::Session { operations } => self.order(workload, scaled(operations, scale)),
             Kind::Start => single::start(&self.launcher),
             Kind::Command => single::command(&self.launcher),
+            Kind::Guest => Err(Failure::Refused("a wall boots no guest for it".to_owned())),
         }
     }
 }

@@ -73,6 +73,11 @@ impl Workplace {
         self.directory.join("empty")
     }
 
+    /// Where a VMM reads what it is to boot.
+    pub fn guest(&self) -> PathBuf {
+        self.directory.join("guest.json")
+    }
+
     /// Where a single run tells what took how long.
     pub fn record(&self) -> PathBuf {
         self.directory.join("record.json")

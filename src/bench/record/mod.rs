@@ -191,10 +191,12 @@ impl Unit {
         let (size, name) = units
             .iter()
             .rev()
-            .find(|(size, _)| value >= *size)
+            // What would be rounded to a thousand of them is one of the next.
+            .find(|(size, _)| value >= size * 0.9995)
             .unwrap_or(&units[0]);
         let scaled = value / size;
         let decimals = match scaled {
+            scaled if self == Self::Count && scaled == value && value.fract() == 0.0 => 0,
             scaled if scaled >= 99.95 => 0,
             scaled if scaled >= 9.995 => 1,
             _ => 2,
@@ -272,6 +274,9 @@ pub(super) mod tests {
         assert_eq!(Unit::Nanoseconds.show(0.4), "0.40 ns");
         assert_eq!(Unit::Nanoseconds.show(1_244.0), "1.24 µs");
         assert_eq!(Unit::Nanoseconds.show(312_000_000.0), "312 ms");
+        assert_eq!(Unit::Nanoseconds.show(999.96), "1.00 µs");
+        assert_eq!(Unit::Count.show(3.0), "3");
+        assert_eq!(Unit::Count.show(1_286.0), "1.29 k");
         assert_eq!(Unit::Bytes.show(2_831_155.0), "2.70 MiB");
         assert_eq!(Unit::NanosecondsPerByte.show(0.5), "1.86 GiB/s");
     }

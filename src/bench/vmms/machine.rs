@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::guest::Guest;
@@ -40,30 +41,57 @@ impl Job {
 
 /// A VMM that boots a guest anew for each sample.
 pub struct Machine {
+    name: String,
+    control_of: Option<String>,
     template: Template,
     guest: Guest,
     job: Job,
-    limit: Duration,
+    patience: Patience,
+}
+
+/// How long a run is waited for.
+#[derive(Clone)]
+pub struct Patience {
+    /// The longest.
+    pub limit: Duration,
+    /// Whether it is to end at once.
+    pub is_over: Rc<dyn Fn() -> bool>,
 }
 
 impl Machine {
-    /// `template` with `guest`, given up where a run takes longer than `limit`.
-    pub fn new(template: Template, guest: Guest, job: Job, limit: Duration) -> Self {
+    /// The VMM of `template` with `guest`.
+    pub fn new(template: Template, guest: Guest, job: Job, patience: Patience) -> Self {
         Self {
+            name: template.name.clone(),
+            control_of: None,
             template,
             guest,
             job,
-            limit,
+            patience,
+        }
+    }
+
+    /// It is the one of its template over again.
+    pub fn again(self) -> Self {
+        Self {
+            control_of: Some(self.template.name.clone()),
+            name: format!("{} again", self.template.name),
+            ..self
         }
     }
 }
 
 impl Target for Machine {
     fn name(&self) -> &str {
-        &self.template.name
+        &self.name
+    }
+
+    fn control_of(&self) -> Option<&str> {
+        self.control_of.as_deref()
     }
 
     fn prepare(&mut self) -> Result<(), String> {
+        self.template.find()?;
         let config = self.guest.firecracker().to_string();
         fs::write(&self.guest.config, config)
             .map_err(|error| format!("cannot write {}: {error}", self.guest.config.display()))
@@ -72,16 +100,16 @@ impl Target for Machine {
     fn run(&mut self, _workload: &Workload, _scale: f64) -> Result<Reading, String> {
         let mut running = Running::start(self.template.command(&self.guest))?;
         match self.job {
-            Job::Boot => boot(&mut running, self.guest.memory_mib, self.limit),
-            Job::Disk => disk(&mut running, self.limit),
+            Job::Boot => boot(&mut running, self.guest.memory_mib, &self.patience),
+            Job::Disk => disk(&mut running, &self.patience),
         }
     }
 
     fn cleanup(&mut self) {}
 }
 
-fn boot(running: &mut Running, memory_mib: u32, limit: Duration) -> Result<Reading, String> {
-    running.wait_for(MARKER, limit)?;
+fn boot(running: &mut Running, memory_mib: u32, patience: &Patience) -> Result<Reading, String> {
+    running.wait_for(MARKER, patience)?;
     let host_ns = nanoseconds(running.elapsed());
     let pid = running.id();
     let cpu_ns = cost::cpu_ns(pid);
@@ -106,8 +134,8 @@ fn boot(running: &mut Running, memory_mib: u32, limit: Duration) -> Result<Readi
     })
 }
 
-fn disk(running: &mut Running, limit: Duration) -> Result<Reading, String> {
-    let output = running.wait_for(fio::END, limit)?;
+fn disk(running: &mut Running, patience: &Patience) -> Result<Reading, String> {
+    let output = running.wait_for(fio::END, patience)?;
     let measures = fio::measures(&output);
     match measures.is_empty() {
         true => Err("fio told no result".to_owned()),
@@ -123,8 +151,8 @@ fn disk(running: &mut Running, limit: Duration) -> Result<Reading, String> {
 pub struct HostFile {
     /// The file.
     pub disk: PathBuf,
-    /// The longest that the jobs may take.
-    pub limit: Duration,
+    /// How long the jobs are waited for.
+    pub patience: Patience,
 }
 
 impl Target for HostFile {
@@ -144,7 +172,7 @@ impl Target for HostFile {
     fn run(&mut self, _workload: &Workload, _scale: f64) -> Result<Reading, String> {
         let mut jobs = Command::new("sh");
         jobs.args(["-c", fio::JOBS, "jobs"]).arg(&self.disk);
-        disk(&mut Running::start(jobs)?, self.limit)
+        disk(&mut Running::start(jobs)?, &self.patience)
     }
 
     fn cleanup(&mut self) {}

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::machine::Patience;
+use crate::output::plain;
+
 /// It runs until this is dropped.
 pub struct Running {
     child: Child,
@@ -36,13 +39,16 @@ impl Running {
     }
 
     /// Waits until it prints `marker`; all that it has printed by then.
-    pub fn wait_for(&mut self, marker: &str, deadline: Duration) -> Result<String, String> {
+    pub fn wait_for(&mut self, marker: &str, patience: &Patience) -> Result<String, String> {
         let out = self.child.stdout.as_mut().expect("stdout is piped");
         let (mut seen, mut buffer) = (String::new(), [0; 4096]);
         while !seen.contains(marker) {
-            if self.begin.elapsed() > deadline {
-                let seconds = deadline.as_secs();
+            if self.begin.elapsed() > patience.limit {
+                let seconds = patience.limit.as_secs();
                 return Err(format!("not done in {seconds} s; last: {}", end_of(&seen)));
+            }
+            if (patience.is_over)() {
+                return Err("it was stopped".to_owned());
             }
             if !is_readable(out).map_err(|error| error.to_string())? {
                 continue;
@@ -74,5 +80,6 @@ fn is_readable(file: &impl AsFd) -> io::Result<bool> {
 
 fn end_of(text: &str) -> String {
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    last.unwrap_or("nothing").to_owned()
+    // A guest has printed it.
+    plain(last.unwrap_or("nothing"))
 }

@@ -113,18 +113,33 @@ fn unknown_place(word: &str) -> Option<String> {
 }
 
 impl Template {
-    /// How it boots `guest`, with the console on standard output. Our own name stands for the
-    /// program that runs.
+    /// Whether its program is there.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn find(&self) -> Result<(), String> {
+        let program = self.words.first().map_or("", |word| &word.text);
+        let found = Command::new(program_of(program)).arg("--version").output();
+        found
+            .map(drop)
+            .map_err(|error| format!("cannot run {program}: {error}"))
+    }
+
+    /// How it boots `guest`, with the console on standard output.
     pub fn command(&self, guest: &Guest) -> Command {
         let has_disk = guest.disk.is_some();
         let words = self.words.iter().filter(|word| has_disk || !word.of_disk);
         let mut words = words.map(|word| guest.fill_in(&word.text));
-        let program = words.next().unwrap_or_default();
-        let ours = std::env::current_exe().ok().filter(|_| program == "vmm");
-        let mut command = Command::new(ours.unwrap_or_else(|| PathBuf::from(program)));
+        let mut command = Command::new(program_of(&words.next().unwrap_or_default()));
         command.args(words);
         command
     }
+}
+
+/// Our own name stands for the program that runs.
+fn program_of(name: &str) -> PathBuf {
+    let ours = std::env::current_exe().ok().filter(|_| name == "vmm");
+    ours.unwrap_or_else(|| name.into())
 }
 
 #[cfg(test)]

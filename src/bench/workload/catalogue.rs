@@ -5,6 +5,26 @@
 
 use super::{Kind, Suite, Unit, Workload};
 
+/// The way of a VMM to its guest's init (`--suite boot`).
+pub const BOOT: Workload = Workload {
+    name: "boot",
+    isolates: "from the start of a VMM to its guest's init",
+    why: "each builds another machine, loads the kernel another way and asks it for other drivers",
+    kind: Kind::Guest,
+    unit: Unit::Nanoseconds,
+    suite: Suite::Full,
+};
+
+/// The second disk of a VMM's guest (`--suite disk`).
+pub const DISK: Workload = Workload {
+    name: "disk",
+    isolates: "fio in the guest, past every cache",
+    why: "each request goes by the guest's driver, a ring of virtio and the VMM's own queue",
+    kind: Kind::Guest,
+    unit: Unit::Nanoseconds,
+    suite: Suite::Full,
+};
+
 /// The user's own command, which is in no suite.
 pub const COMMAND: Workload = Workload {
     name: "command",

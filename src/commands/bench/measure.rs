@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Failure;
 use super::explain::explain;
+use super::onlooker::Onlooker;
 use super::plan::{self, Extent, Wanted};
 use super::results::{self, Exports};
 use crate::bench::behind::{Behind, Interrupt, Shared, Workplace, usage};
@@ -18,8 +19,7 @@ use crate::bench::environment::{Environment, software};
 use crate::bench::record::{
     Begin, End, Entry, FORMAT, Fact, Journal, JournalError, Record, TargetNote, VERSION,
 };
-use crate::bench::rounds::{self, Plan, Progress, Step, Watcher};
-use crate::bench::sample::Outcome;
+use crate::bench::rounds::{self, Plan};
 use crate::bench::target::Target;
 use crate::bench::workload::{Kind, Unit, Workload};
 use crate::cli::bench::Measure;
@@ -39,28 +39,11 @@ pub(super) fn run(options: Measure) -> Result<ExitCode, Failure> {
             return Err(error);
         }
     };
-    let signal = Rc::clone(&prepared.shared);
+    let shared = Rc::clone(&prepared.shared);
     let (record, path, written) = prepared.measure();
-    results::show(&record, options.results.details)?;
-    say(format_args!("record: {}", path.display()));
-    exports.copy_record(&path)?;
-    exports.write(&record)?;
+    results::publish(&record, &path, exports, options.results.details)?;
     written?;
-    Ok(status(&record, signal.interrupt.came()))
-}
-
-/// Something was measured, or nothing, or a signal has ended it.
-fn status(record: &Record, signal: Option<i32>) -> ExitCode {
-    let is_figure = |entry: &Entry| match entry {
-        Entry::Sample(sample) => matches!(sample.outcome, Outcome::Measured(_)),
-        Entry::Density(_) => true,
-        _ => false,
-    };
-    match signal {
-        Some(signal) => ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)),
-        None if record.entries.iter().any(is_figure) => ExitCode::SUCCESS,
-        None => ExitCode::FAILURE,
-    }
+    Ok(results::status(&record, shared.interrupt.came()))
 }
 
 /// All that is there before the first run.
@@ -161,10 +144,7 @@ impl Prepared {
         let mut targets: Vec<Box<dyn Target>> = wanted
             .map(|wanted| target(wanted, has_sessions, &self.shared))
             .collect();
-        let mut onlooker = Onlooker {
-            live: Live::on_stderr(),
-            interrupt: &self.shared.interrupt,
-        };
+        let mut onlooker = Onlooker::new(&self.shared.interrupt);
         rounds::run(&self.plan, &mut targets, &mut self.journal, &mut onlooker)
     }
 
@@ -292,38 +272,8 @@ fn facts(
 }
 
 /// Where a record is that nobody has named a file for.
-fn own_path(store: &Store, started: u64) -> io::Result<PathBuf> {
+pub(super) fn own_path(store: &Store, started: u64) -> io::Result<PathBuf> {
     let directory = store.directory().join("benches");
     fs::create_dir_all(&directory)?;
     Ok(directory.join(format!("{started}-{}.json", std::process::id())))
-}
-
-/// Tells how far it is, and when it is to end.
-struct Onlooker<'a, W: io::Write> {
-    live: Live<W>,
-    interrupt: &'a Interrupt,
-}
-
-impl<W: io::Write> Watcher for Onlooker<'_, W> {
-    fn wants_end(&mut self) -> bool {
-        self.interrupt.came().is_some()
-    }
-
-    fn see(&mut self, progress: &Progress<'_>, _record: &Record) {
-        let (doing, round) = match progress.step {
-            Step::Prepare { target } => (format!("preparing {target}"), None),
-            Step::Run {
-                workload,
-                target,
-                round,
-            } => (format!("{workload} behind {target}"), round),
-        };
-        self.live.at(&Now {
-            doing: &doing,
-            round,
-            done: progress.done,
-            total: progress.total,
-            remaining: progress.remaining,
-        });
-    }
 }

@@ -3,12 +3,16 @@
 //! - [`plan`]: what was typed becomes workloads, targets and conditions
 //! - [`measure`]: the measuring, from the first look at the host to the end of the record
 //! - [`explain`]: what accounts for the figures, in a pass of its own
+//! - [`vmms`]: other VMMs beside ours
+//! - [`onlooker`]: progress, and the signal that ends it
 //! - [`results`]: the table, and the files beside it
 
 mod explain;
 mod measure;
+mod onlooker;
 mod plan;
 mod results;
+mod vmms;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,7 +22,7 @@ use crate::bench::density;
 use crate::bench::diff::Diff;
 use crate::bench::record::Record;
 use crate::bench::workload::{BUILT_IN, Suite};
-use crate::cli::bench::{Bench, Job, Results};
+use crate::cli::bench::{Bench, Job, Results, SuiteName};
 use crate::output::print;
 use crate::report;
 use results::Exports;
@@ -33,7 +37,11 @@ pub(super) fn run(options: Bench) -> Result<ExitCode, Failure> {
         }) => diff(&before, &after, force),
         Some(Job::Report { record, results }) => report_of(&record, &results),
         None if options.measure.list => list(),
-        None => measure::run(options.measure),
+        None => match options.measure.suite {
+            Some(SuiteName::Boot) => vmms::run(&options.measure, vmms::Job::Boot),
+            Some(SuiteName::Disk) => vmms::run(&options.measure, vmms::Job::Disk),
+            _ => measure::run(options.measure),
+        },
     }
 }
 

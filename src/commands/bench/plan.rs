@@ -6,9 +6,12 @@ use std::time::Duration;
 use crate::bench::behind::{Choice, Conditions};
 use crate::bench::density;
 use crate::bench::workload::{BUILT_IN, COMMAND, Suite, Workload};
-use crate::cli::bench::Measure;
+use crate::cli::bench::{Measure, Memory, SuiteName};
 use crate::config::CpuList;
 use crate::run::Wall;
+
+/// What each wall may use of memory where nobody says.
+const MEMORY: u64 = 2 << 30;
 
 /// How much a suite does, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,16 +60,24 @@ fn is_wanted(options: &Measure, name: &str, suite: Suite) -> bool {
         return names(&options.only);
     }
     let quick = options.command.is_empty().then_some(Suite::Quick);
-    options
-        .suite
+    suite_of(options)
         .or(quick)
         .is_some_and(|wanted| suite <= wanted)
+}
+
+/// The suite of walls that is asked for.
+fn suite_of(options: &Measure) -> Option<Suite> {
+    match options.suite? {
+        SuiteName::Quick => Some(Suite::Quick),
+        SuiteName::Full => Some(Suite::Full),
+        SuiteName::Boot | SuiteName::Disk => None,
+    }
 }
 
 /// How far it goes; less where guests are slow.
 pub fn extent(options: &Measure, is_slow: bool) -> Extent {
     const MINUTE: u64 = 60;
-    let suite = options.suite.unwrap_or(Suite::Quick);
+    let suite = suite_of(options).unwrap_or(Suite::Quick);
     let (scale, minutes, instances) = match (suite, is_slow) {
         (Suite::Quick, false) => (1.0, 3, 16),
         (Suite::Quick, true) => (0.1, 1, 2),
@@ -156,7 +167,7 @@ pub fn conditions(options: &Measure, image: String) -> Conditions {
     let most = crate::config::size::MAX_VCPUS;
     Conditions {
         image,
-        memory: options.memory.0,
+        memory: options.memory.unwrap_or(Memory(Some(MEMORY))).0,
         cpus: options.cpus.map_or(count.min(most), |count| count.get()),
         cpu_list,
         kernel: options.kernel.clone(),

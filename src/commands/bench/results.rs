@@ -3,11 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use super::Failure;
-use crate::bench::record::Record;
+use crate::bench::record::{Entry, Record};
+use crate::bench::sample::Outcome;
 use crate::bench::summary::Summary;
-use crate::output::print;
+use crate::output::{print, say};
 use crate::report::{self, Format, text};
 use crate::terminal;
 
@@ -84,6 +86,36 @@ impl Exports {
         for (_, path, _) in self.files {
             let _ = fs::remove_file(path);
         }
+    }
+}
+
+/// Shows `record`, which lies at `path`, and writes it to all files beside.
+///
+/// # Errors
+/// One of them cannot be written.
+pub fn publish(
+    record: &Record,
+    path: &Path,
+    exports: Exports,
+    details: bool,
+) -> Result<(), Failure> {
+    show(record, details)?;
+    say(format_args!("record: {}", path.display()));
+    exports.copy_record(path)?;
+    Ok(exports.write(record)?)
+}
+
+/// Something was measured, or nothing, or a signal has ended it.
+pub fn status(record: &Record, signal: Option<i32>) -> ExitCode {
+    let is_figure = |entry: &Entry| match entry {
+        Entry::Sample(sample) => matches!(sample.outcome, Outcome::Measured(_)),
+        Entry::Density(_) => true,
+        _ => false,
+    };
+    match signal {
+        Some(signal) => ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)),
+        None if record.entries.iter().any(is_figure) => ExitCode::SUCCESS,
+        None => ExitCode::FAILURE,
     }
 }
 

@@ -1,0 +1,253 @@
+//! `--suite boot` and `--suite disk`: the same guest booted by several VMMs.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::Failure;
+use super::measure::own_path;
+use super::onlooker::Onlooker;
+use super::results::{self, Exports};
+use crate::bench::behind::{Interrupt, Workplace};
+use crate::bench::environment::meanwhile::Meanwhile;
+use crate::bench::environment::{Environment, software};
+use crate::bench::record::{Begin, End, Entry, FORMAT, Fact, Journal, TargetNote, VERSION};
+use crate::bench::rounds::{self, Plan};
+use crate::bench::target::Target;
+use crate::bench::vmms::guest::Guest;
+pub(super) use crate::bench::vmms::machine::Job;
+use crate::bench::vmms::machine::{HostFile, Machine, Patience};
+use crate::bench::vmms::template::{KNOWN, Template};
+use crate::bench::workload::{BOOT, DISK};
+use crate::cli::bench::{Measure, Memory};
+use crate::image::Store;
+use crate::kernel::Kernels;
+
+/// What a guest has of memory where nobody says.
+const MEMORY: u64 = 128 << 20;
+/// The second disk: more than a guest and most caches hold.
+const DISK_BYTES: u64 = 512 << 20;
+/// How long all rounds may take where nobody says.
+const BUDGET: Duration = Duration::from_secs(30 * 60);
+
+/// Measures VMMs at `job` as `options` say.
+pub(super) fn run(options: &Measure, job: Job) -> Result<ExitCode, Failure> {
+    let exports = Exports::open(options.results.exports()?)?;
+    let interrupt = Rc::new(Interrupt::take()?);
+    let store = Store::open_default()?;
+    let workplace = Workplace::set_up()?;
+    let scratch = Scratch::of(job, &store)?;
+    let guest = guest(options, job, &store, &workplace, &scratch)?;
+    let plan = plan(options, job);
+    let patience = Patience {
+        limit: options.timeout,
+        is_over: {
+            let interrupt = Rc::clone(&interrupt);
+            Rc::new(move || interrupt.came().is_some())
+        },
+    };
+    let mut targets = targets(options, job, &guest, &patience);
+    let begin = begin(options, &guest, &plan, &targets)?;
+    let path = match exports.record() {
+        Some(path) => path.to_owned(),
+        None => own_path(&store, begin.started)?,
+    };
+    let mut journal = Journal::create(&path, begin)?;
+    let meanwhile = Meanwhile::begin();
+    let mut onlooker = Onlooker::new(&interrupt);
+    let end = rounds::run(&plan, &mut targets, &mut journal, &mut onlooker);
+    let written = journal.append(Entry::End(End {
+        during: meanwhile.facts(),
+        ..end
+    }));
+    let record = journal.into_record();
+    results::publish(&record, &path, exports, options.results.details)?;
+    written?;
+    Ok(results::status(&record, interrupt.came()))
+}
+
+fn guest(
+    options: &Measure,
+    job: Job,
+    store: &Store,
+    workplace: &Workplace,
+    scratch: &Scratch,
+) -> Result<Guest, Failure> {
+    let Some(rootfs) = &options.rootfs else {
+        return Err("which root file system? --rootfs names it".into());
+    };
+    let kernel = Kernels::of_store(store.directory()).find(options.kernel.as_deref())?;
+    let Memory(memory) = options.memory.unwrap_or(Memory(Some(MEMORY)));
+    let memory = memory.ok_or("a guest has some memory: --memory SIZE")?;
+    Ok(Guest {
+        // They are read where others start.
+        kernel: fs::canonicalize(kernel.image)?,
+        rootfs: readable(rootfs)?,
+        disk: scratch.0.clone(),
+        memory_mib: u32::try_from(memory >> 20)?,
+        words: format!("{} {}", options.cmdline, job.words())
+            .trim()
+            .to_owned(),
+        config: workplace.guest(),
+    })
+}
+
+fn readable(path: &Path) -> Result<PathBuf, Failure> {
+    let found = File::open(path).and_then(|_| fs::canonicalize(path));
+    found.map_err(|error| format!("cannot read {}: {error}", path.display()).into())
+}
+
+fn plan(options: &Measure, job: Job) -> Plan {
+    Plan {
+        workloads: vec![match job {
+            Job::Boot => BOOT,
+            Job::Disk => DISK,
+        }],
+        rounds: options.rounds,
+        budget: Some(options.time_budget.unwrap_or(BUDGET)),
+        scale: 1.0,
+        seed: options.seed.unwrap_or_else(|| fastrand::u64(..)),
+    }
+}
+
+/// The host's own file where disks are measured, then the VMMs, ours first and over again.
+fn targets(
+    options: &Measure,
+    job: Job,
+    guest: &Guest,
+    patience: &Patience,
+) -> Vec<Box<dyn Target>> {
+    let mut targets: Vec<Box<dyn Target>> = Vec::new();
+    if let (Job::Disk, Some(disk)) = (job, &guest.disk) {
+        targets.push(Box::new(HostFile {
+            disk: disk.clone(),
+            patience: patience.clone(),
+        }));
+    }
+    let known = KNOWN.iter().filter_map(|(name, _)| name.parse().ok());
+    let mut templates: Vec<Template> = known.collect();
+    if !options.vmm.is_empty() {
+        templates.retain(|template| template.name == "vmm");
+        templates.extend(options.vmm.clone());
+    }
+    for (place, template) in templates.into_iter().enumerate() {
+        let new = || Machine::new(template.clone(), guest.clone(), job, patience.clone());
+        targets.push(Box::new(new()));
+        if place == 0 && job == Job::Boot && !options.no_control {
+            targets.push(Box::new(new().again()));
+        }
+    }
+    targets
+}
+
+fn begin(
+    options: &Measure,
+    guest: &Guest,
+    plan: &Plan,
+    targets: &[Box<dyn Target>],
+) -> Result<Begin, Failure> {
+    let environment = Environment::examine();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let kernel = Kernels::of_store(Path::new("/")).find(Some(&guest.kernel))?;
+    let software = [
+        software::ourselves(),
+        software::kernel(&kernel, &options.cmdline)?,
+    ]
+    .concat();
+    Ok(Begin {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        started: since.unwrap_or_default().as_secs(),
+        command: std::env::args().collect(),
+        conditions: conditions(guest),
+        environment: [environment.facts(), software].concat(),
+        caveats: environment.caveats(),
+        targets: targets.iter().map(|target| note(target.as_ref())).collect(),
+        workloads: plan
+            .workloads
+            .iter()
+            .map(|one| one.name.to_owned())
+            .collect(),
+        seed: plan.seed,
+    })
+}
+
+fn note(target: &dyn Target) -> TargetNote {
+    TargetNote {
+        name: target.name().to_owned(),
+        control_of: target.control_of().map(str::to_owned),
+    }
+}
+
+/// What all of them get alike.
+fn conditions(guest: &Guest) -> Vec<Fact> {
+    let fact = |name: &str, value: String| Fact {
+        name: name.to_owned(),
+        value,
+        matters: true,
+    };
+    let mut facts = vec![
+        fact("guest memory", format!("{} MiB", guest.memory_mib)),
+        fact("vCPUs", "1".to_owned()),
+        fact(
+            "kernel and root",
+            "the same files; the root only read".to_owned(),
+        ),
+    ];
+    facts.extend(guest.disk.as_ref().map(|_| {
+        let size = DISK_BYTES >> 20;
+        fact(
+            "disk",
+            format!("{size} MiB without a hole, past the host's cache"),
+        )
+    }));
+    facts
+}
+
+/// The second disk's file; gone when this is dropped.
+struct Scratch(Option<PathBuf>);
+
+impl Scratch {
+    /// One for `job`, if it needs one. No block of it is a hole, which would be read without the
+    /// disk; and no page of it may be memory, as a temporary file's often is.
+    fn of(job: Job, store: &Store) -> io::Result<Self> {
+        if job != Job::Disk {
+            return Ok(Self(None));
+        }
+        let directory = store.directory().join("benches");
+        fs::create_dir_all(&directory)?;
+        clear_left_over(&directory)?;
+        let path = directory.join(format!("disk-{}.img", std::process::id()));
+        let scratch = Self(Some(path.clone()));
+        let mut noise = File::open("/dev/urandom")?.take(DISK_BYTES);
+        io::copy(&mut noise, &mut File::create_new(path)?)?;
+        Ok(scratch)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Nobody is left to be told.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Removes the disks of benches that were killed.
+fn clear_left_over(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let process = name
+            .and_then(|name| name.strip_prefix("disk-")?.strip_suffix(".img"))
+            .and_then(|number| number.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
