@@ -83,8 +83,11 @@ fn rest(mut output: impl Read) -> String {
 
 fn talk(wall: &Wall) {
     with_each(wall, |pair| {
-        let user = ["--user", "app"];
-        let question = spawn(pair.shell(0, &user, "echo question | CONNECT"));
+        let user: &[&str] = match wall.has_users() {
+            true => &["--user", "app"],
+            false => &[],
+        };
+        let question = spawn(pair.shell(0, user, "echo question | CONNECT"));
         let answer = finish(pair.shell(1, &[], "echo answer | CONNECT"), b"");
         let question = collect(question, b"");
         assert_eq!(question.text(), "answer\n", "{question:?}");
