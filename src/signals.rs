@@ -37,10 +37,10 @@ impl SignalFd {
     }
 
     /// The next signal that has arrived.
-    pub fn take(&mut self) -> Option<i32> {
+    pub fn take(&self) -> Option<i32> {
         // `struct signalfd_siginfo` begins with the signal's number.
         let mut info = [0; size_of::<libc::signalfd_siginfo>()];
-        self.0.read_exact(&mut info).ok()?;
+        (&self.0).read_exact(&mut info).ok()?;
         let number = info.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
         i32::try_from(number?).ok()
     }
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_signal_becomes_readable_instead_of_ending_the_process() {
-        let mut signals = SignalFd::new(&[libc::SIGUSR2]).unwrap();
+        let signals = SignalFd::new(&[libc::SIGUSR2]).unwrap();
         assert_eq!(signals.take(), None);
         // SAFETY: the signal goes to this thread, which has blocked it.
         unsafe { libc::raise(libc::SIGUSR2) };

@@ -55,7 +55,7 @@ fn launch(found: &Found, options: Exec) -> Launch {
 }
 
 /// Passes signals on until the command has ended; its status.
-fn wait(connection: &Connection, mut signals: SignalFd) -> Result<u8, Failure> {
+fn wait(connection: &Connection, signals: SignalFd) -> Result<u8, Failure> {
     loop {
         let mut polled = [
             PollFd::new(connection, PollFlags::IN),

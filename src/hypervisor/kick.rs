@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_signal_for_the_command_is_not_taken_for_a_kick() {
-        let mut passed_on = signals::SignalFd::new(&signals::PASSED_ON).unwrap();
+        let passed_on = signals::SignalFd::new(&signals::PASSED_ON).unwrap();
         for signal in signals::PASSED_ON {
             // SAFETY: the signal goes to this thread, which has blocked it.
             unsafe { libc::raise(signal) };

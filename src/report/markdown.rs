@@ -35,6 +35,11 @@ pub fn markdown(summary: &Summary) -> String {
     );
     list(
         &mut text,
+        "Memory of many at once",
+        &words::densities(summary),
+    );
+    list(
+        &mut text,
         "Why it costs that",
         &words::explanations(summary),
     );

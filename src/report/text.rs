@@ -34,6 +34,7 @@ pub fn text(summary: &Summary, look: Look) -> String {
         toned(figures(summary, look), look),
         notes("missing:", &words::missing(summary), look.width),
         yellow(notes("warning:", &summary.warnings, look.width), look),
+        notes("memory:", &words::densities(summary), look.width),
         notes("why:", &words::explanations(summary), look.width),
         notes("note:", &[words::LEGEND.to_owned()], look.width),
         notes("end:", &[words::ending(summary)], look.width),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::bench::record::{Begin, Fact};
+use crate::bench::record::{Begin, Density, Explanation, Fact};
 use crate::bench::summary::{Cell, Ratio, Row, Summary, Verdict};
 use crate::bench::workload::Unit;
 
@@ -173,8 +173,50 @@ pub(super) fn missing(summary: &Summary) -> Vec<String> {
 /// What accounts for the costs, a line for each.
 pub(super) fn explanations(summary: &Summary) -> Vec<String> {
     let all = summary.explanations.iter();
-    all.map(|one| format!("{} behind {}: {}", one.workload, one.target, one.sentence))
+    let line = |one: &Explanation| {
+        let (workload, target, sentence) = (&one.workload, &one.target, &one.sentence);
+        let reached = one.host_calls.map_or_else(String::new, |calls| {
+            format!("; exposure, not security: {calls} distinct system calls of the host")
+        });
+        format!("{workload} behind {target}: {sentence}{reached}")
+    };
+    all.map(line).collect()
+}
+
+/// What one instance of each target takes of memory, what many do, and what each of those adds.
+pub(super) fn densities(summary: &Summary) -> Vec<String> {
+    let targets: BTreeSet<&str> = summary.densities.iter().map(|d| &*d.target).collect();
+    let in_order = summary
+        .targets
+        .iter()
+        .filter(|name| targets.contains(name.as_str()));
+    in_order
+        .filter_map(|target| density(summary, target))
         .collect()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+fn density(summary: &Summary, target: &str) -> Option<String> {
+    let of_target = || summary.densities.iter().filter(|d| d.target == target);
+    let few = of_target().min_by_key(|density| density.instances)?;
+    let many = of_target().max_by_key(|density| density.instances)?;
+    let taken = |density: &Density| {
+        let bytes = Unit::Bytes.show(density.bytes as f64);
+        format!("{bytes} for {}", density.instances)
+    };
+    let more = f64::from(many.instances - few.instances);
+    let added = match more > 0.0 {
+        true => {
+            let each = (many.bytes as f64 - few.bytes as f64).max(0.0) / more;
+            format!(
+                ", {}: {} for each more",
+                taken(many),
+                Unit::Bytes.show(each)
+            )
+        }
+        false => String::new(),
+    };
+    Some(format!("instances behind {target}: {}{added}", taken(few)))
 }
 
 /// How it came to its end.
@@ -242,6 +284,21 @@ mod tests {
             noise: None,
             cells: Vec::new(),
         }
+    }
+
+    #[test]
+    fn memory_is_told_of_one_and_of_many() {
+        let told = densities(&crate::report::example::summary());
+        let vm = "instances behind vm: 44.0 MiB for 1, 1.19 GiB for 32: 38.0 MiB for each more";
+        assert!(told.iter().any(|line| line == vm), "{told:#?}");
+        assert!(told[0].contains("behind process"), "{told:#?}");
+    }
+
+    #[test]
+    fn what_is_reached_is_called_exposure() {
+        let told = explanations(&crate::report::example::summary());
+        let words = "exposure, not security: ";
+        assert!(told.iter().any(|line| line.contains(words)), "{told:#?}");
     }
 
     #[test]

@@ -1,22 +1,20 @@
 //! One `vmm run`, from its start to its end. It knows no workload.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{
-    Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, pidfd_send_signal,
-    set_parent_process_death_signal,
-};
+use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 use rustix::thread::sched_setaffinity;
 
 use super::reading::shown;
 use crate::config::CpuList;
+use crate::pidfd::Process;
 use crate::run::outcome;
 use crate::signals::SignalFd;
 
@@ -75,7 +73,7 @@ impl Failure {
 
 /// The signals that end a bench; every wait of a run sees them.
 pub struct Interrupt {
-    signals: RefCell<SignalFd>,
+    signals: SignalFd,
     came: Cell<Option<i32>>,
 }
 
@@ -86,7 +84,7 @@ impl Interrupt {
     /// The host has no file descriptor left.
     pub fn take() -> io::Result<Self> {
         Ok(Self {
-            signals: RefCell::new(SignalFd::new(&ENDS)?),
+            signals: SignalFd::new(&ENDS)?,
             came: Cell::new(None),
         })
     }
@@ -94,15 +92,9 @@ impl Interrupt {
     /// The first that has come.
     pub fn came(&self) -> Option<i32> {
         if self.came.get().is_none() {
-            self.came.set(self.signals.borrow_mut().take());
+            self.came.set(self.signals.take());
         }
         self.came.get()
-    }
-
-    fn fd(&self) -> BorrowedFd<'_> {
-        let number = self.signals.borrow().as_raw_fd();
-        // SAFETY: the descriptor lives as long as `self`.
-        unsafe { BorrowedFd::borrow_raw(number) }
     }
 }
 
@@ -138,12 +130,12 @@ pub enum Event {
 
 /// A `vmm run`; dropped, it is ended.
 pub struct Run {
-    child: Child,
-    pidfd: OwnedFd,
+    process: Process,
+    input: Option<ChildStdin>,
     output: Option<ChildStdout>,
     errors: Option<ChildStderr>,
     said: Vec<u8>,
-    status: Option<ExitStatus>,
+    has_ended: bool,
 }
 
 impl Run {
@@ -167,25 +159,24 @@ impl Run {
         // Keys of a terminal are ours, and so is what follows from them.
         command.process_group(0).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(Failure::host("start vmm run"))?;
-        let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
         Ok(Self {
+            input: child.stdin.take(),
             output: child.stdout.take(),
             errors: child.stderr.take(),
-            pidfd: pidfd.map_err(Failure::host("follow vmm run"))?,
-            child,
+            process: Process::of(child).map_err(Failure::host("follow vmm run"))?,
             said: Vec::new(),
-            status: None,
+            has_ended: false,
         })
     }
 
     /// Its process.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid().as_raw_nonzero().get().unsigned_abs()
     }
 
     /// Its standard input, the first time.
     pub fn input(&mut self) -> Option<ChildStdin> {
-        self.child.stdin.take()
+        self.input.take()
     }
 
     /// Its standard output, until it is closed.
@@ -224,7 +215,7 @@ impl Run {
     }
 
     fn poll(&self, deadline: Deadline, interrupt: &Interrupt) -> Result<Ready, Failure> {
-        let (pidfd, interrupt) = (self.pidfd.as_fd(), interrupt.fd());
+        let (ended, interrupt) = (self.process.ended(), interrupt.signals.as_fd());
         // One that is closed is not looked at: a descriptor that is always there stands for it.
         let output = self
             .output
@@ -234,7 +225,7 @@ impl Run {
             .errors
             .as_ref()
             .map_or(interrupt, |errors| errors.as_fd());
-        let watched = [pidfd, interrupt, output, errors];
+        let watched = [ended, interrupt, output, errors];
         let mut polled = watched.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         let left = Timespec::try_from(deadline.left()).ok();
         match poll(&mut polled, left.as_ref()) {
@@ -283,11 +274,9 @@ impl Run {
     /// # Errors
     /// Somebody else has waited for it.
     pub fn status(&mut self) -> Result<i32, Failure> {
-        let status = self
-            .child
-            .wait()
-            .map_err(Failure::host("wait for vmm run"))?;
-        self.status = Some(status);
+        let status = self.process.wait();
+        let status = status.map_err(Failure::host("wait for vmm run"))?;
+        self.has_ended = true;
         Ok(status
             .code()
             .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
@@ -308,20 +297,22 @@ impl Run {
 
     /// Asks it to end, and makes it; whatever it printed meanwhile is lost.
     fn end(&mut self) {
-        // One that has ended hears nothing.
-        let _ = pidfd_send_signal(&self.pidfd, Signal::TERM);
+        let _ = self.process.signal(libc::SIGTERM);
         self.output = None;
         self.errors = None;
         if !self.has_ended_by(Deadline::after(END_TIME)) {
-            let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+            let _ = self.process.signal(libc::SIGKILL);
         }
-        let _ = self.child.wait();
+        let _ = self.process.wait();
     }
 
     fn has_ended_by(&self, deadline: Deadline) -> bool {
         loop {
             let left = Timespec::try_from(deadline.left()).ok();
-            let mut polled = [PollFd::new(&self.pidfd, PollFlags::IN)];
+            let mut polled = [PollFd::from_borrowed_fd(
+                self.process.ended(),
+                PollFlags::IN,
+            )];
             match poll(&mut polled, left.as_ref()) {
                 Err(Errno::INTR) => {}
                 ended => return ended.is_ok_and(|count| count > 0),
@@ -332,9 +323,9 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        if self.status.is_none() {
+        if !self.has_ended {
             // Whose input has ended has nothing more to do.
-            drop(self.child.stdin.take());
+            self.input = None;
             self.end();
         }
     }

@@ -79,8 +79,8 @@ fn of_task(task: &Path) -> Option<u64> {
 
 /// `process` and all that it has started, and they.
 fn of_tree(process: u32) -> Option<u64> {
-    let children = children(process).into_iter();
-    Some(of_process(process)? + children.filter_map(of_tree).sum::<u64>())
+    let all = tree(process).into_iter();
+    Some(of_process(process)? + all.skip(1).filter_map(of_process).sum::<u64>())
 }
 
 /// `process` and all that it has started, and they.
