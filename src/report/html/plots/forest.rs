@@ -144,7 +144,7 @@ fn mark(canvas: &Canvas<'_>, ratio: &Ratio, colour: Colour, y: i32) {
 fn axis(canvas: &Canvas<'_>, low: f64, high: f64) {
     let ticks: Vec<(f64, String)> = ticks::logarithmic(low, high)
         .into_iter()
-        .map(|tick| (tick.ln(), format!("×{tick}")))
+        .map(|tick| (tick.ln(), ticks::factor(tick)))
         .collect();
     canvas.axis(ticks.iter().cloned());
     let top = canvas.inside().1.start;

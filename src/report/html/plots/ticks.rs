@@ -28,11 +28,20 @@ pub(super) fn label(unit: Unit, tick: f64) -> String {
     }
     let shown = unit.show(tick);
     let (figure, name) = shown.split_once(' ').unwrap_or((&shown, ""));
-    let figure = match figure.contains('.') {
+    format!("{} {name}", trimmed(figure))
+}
+
+/// What stands at a mark of factors. A sum of steps is not quite round: `0.1 + 0.2`.
+pub(super) fn factor(tick: f64) -> String {
+    format!("×{}", trimmed(&format!("{tick:.9}")))
+}
+
+/// `figure` without decimals that are 0.
+fn trimmed(figure: &str) -> &str {
+    match figure.contains('.') {
         true => figure.trim_end_matches('0').trim_end_matches('.'),
         false => figure,
-    };
-    format!("{figure} {name}")
+    }
 }
 
 /// As [`logarithmic`], in the greatest power of 1024 that is not above `high`.
@@ -112,6 +121,14 @@ mod tests {
         let nanoseconds = |low, high| shown(Unit::Nanoseconds, low, high);
         assert_eq!(nanoseconds(900.0, 11e3), ["1 µs", "2 µs", "5 µs", "10 µs"]);
         assert_eq!(nanoseconds(68.2, 74.1), ["70 ns", "72 ns", "74 ns"]);
+    }
+
+    #[test]
+    fn factors_are_round() {
+        let shown: Vec<String> = logarithmic(0.09, 11.0).into_iter().map(factor).collect();
+        assert_eq!(shown, ["×0.1", "×0.3", "×1", "×3", "×10"]);
+        let shown: Vec<String> = linear(0.1, 0.5).into_iter().map(factor).collect();
+        assert_eq!(shown, ["×0.1", "×0.2", "×0.3", "×0.4", "×0.5"]);
     }
 
     #[test]
