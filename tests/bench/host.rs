@@ -40,13 +40,17 @@ impl Host {
 
     /// `vmm bench` with `words`.
     pub fn bench(&self, words: &[&str]) -> Command {
+        self.vmm(&[&["bench"], words].concat())
+    }
+
+    /// `vmm` with `words`.
+    pub fn vmm(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vmm"));
         command
             .env("VMM_STORE", self.path("store"))
             .env("VMM_RUNTIME", self.path("run"))
             .current_dir(self.0.path())
             .stdin(Stdio::null())
-            .arg("bench")
             .args(words);
         command
     }

@@ -20,6 +20,10 @@ pub const ALL: &[Test] = &[
         "a_bench_that_is_killed_takes_everything_along",
         a_bench_that_is_killed_takes_everything_along,
     ),
+    (
+        "what_a_user_has_named_like_a_bench_stays",
+        what_a_user_has_named_like_a_bench_stays,
+    ),
 ];
 
 fn a_signal_ends_it_with_a_report_of_what_is_there() {
@@ -79,6 +83,17 @@ fn a_bench_that_is_killed_takes_everything_along() {
     expect_nothing(&host);
 }
 
+fn what_a_user_has_named_like_a_bench_stays() {
+    let host = Host::new();
+    let image = image::path().to_str().unwrap();
+    let keep = ["--keep", "bench-4194305-vm", image, "--", "touch", "/mine"];
+    let mut kept = host.vmm(&[&["run", "--wall", "container"][..], &keep].concat());
+    assert!(kept.status().unwrap().success());
+    let next = host.run(&["--wall", "process", "--rounds", "1", "--only", "getpid"]);
+    assert_eq!(next.status, Some(0), "{next:?}");
+    assert_eq!(host.names("store/keeps"), ["bench-4194305-vm"]);
+}
+
 /// Neither process, nor instance, nor keep, nor file.
 fn expect_nothing(host: &Host) {
     assert_eq!(host.processes(), 0);
@@ -87,6 +102,7 @@ fn expect_nothing(host: &Host) {
     assert_eq!(
         host.names("run")
             .iter()
+            .chain(&host.names("store/benches"))
             .find(|name| name.starts_with("bench-")),
         None
     );

@@ -5,7 +5,6 @@ use std::process::Command;
 use std::rc::Rc;
 
 use super::Shared;
-use super::workplace;
 use crate::run::{Registry, Wall};
 
 /// Where every wall shows the probe.
@@ -39,7 +38,7 @@ impl Launcher {
         let word: String = name.chars().map(plain).take(LONGEST).collect();
         Self {
             choice,
-            name: workplace::name(&word),
+            name: shared.workplace.next_name(&word),
             shared,
         }
     }

@@ -2,6 +2,7 @@
 //! is measured of a wall is what everybody gets from it.
 //!
 //! - [`conditions`]: what all targets get alike
+//! - [`claim`]: names that only one bench has
 //! - [`workplace`]: what lies on the host meanwhile: the probe, and files of single runs
 //! - [`launcher`]: the command lines of one target
 //! - [`run`]: one `vmm run`, from its start to its end; signals and deadlines
@@ -10,6 +11,7 @@
 //! - [`single`]: a wall put up for one measurement, around a probe or the user's own command
 //! - [`reading`]: what they say becomes figures; whoever stands behind a wall may lie
 
+mod claim;
 pub mod conditions;
 pub mod launcher;
 pub mod reading;

@@ -1,19 +1,18 @@
-//! What lies on the host while walls are measured: the probe, an image with nothing in it, and
-//! files of single runs.
+//! What lies on the host while something is measured: the probe, an image with nothing in it,
+//! and files of single runs.
 
+use std::cell::Cell;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use super::claim::{self, Claim};
 use crate::guest::{self, PROBE};
 use crate::image::{ImageError, Store};
 use crate::root::Keeps;
 use crate::run::{Registry, RegistryError};
-
-/// How everything of a bench is called, with the process in its name.
-const PREFIX: &str = "bench";
 
 /// Why there is no place.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +26,26 @@ pub enum WorkplaceError {
     /// A file cannot be made.
     #[error("cannot put the probe into {0}")]
     Write(PathBuf, #[source] io::Error),
+    /// No place for records.
+    #[error("cannot use {0}, where records are")]
+    Records(PathBuf, #[source] io::Error),
 }
 
-/// A directory of ours; gone when this is dropped.
+/// Files of ours in two places, and keeps; gone when this is dropped.
 pub struct Workplace {
+    claim: Claim,
     directory: PathBuf,
+    places: Places,
+    /// How many names were given.
+    names: Cell<u32>,
+}
+
+/// Where something of a bench can be.
+struct Places {
+    /// The runtime directory: memory.
+    runtime: PathBuf,
+    /// Where the records are: on a disk.
+    records: PathBuf,
     keeps: Keeps,
 }
 
@@ -42,12 +56,23 @@ impl Workplace {
     /// There is no place for it.
     pub fn set_up() -> Result<Self, WorkplaceError> {
         let registry = Registry::open()?;
-        let keeps = Keeps::of_store(Store::open_default()?.directory());
-        clear_left_over(registry.directory(), &keeps);
-        // What vmm run has left of those is cleared away by looking.
+        // What vmm run has left of those that were killed is cleared away by looking.
         registry.list()?;
-        let directory = registry.directory().join(name("place"));
-        let workplace = Self { directory, keeps };
+        let store = Store::open_default()?;
+        let places = Places {
+            runtime: registry.directory().to_owned(),
+            records: records(store.directory()),
+            keeps: Keeps::of_store(store.directory()),
+        };
+        let claim = places.claim();
+        let claim =
+            claim.map_err(|error| WorkplaceError::Records(places.records.clone(), error))?;
+        let workplace = Self {
+            directory: places.runtime.join(claim.name("place")),
+            claim,
+            places,
+            names: Cell::new(0),
+        };
         let written = workplace.fill();
         written.map_err(|error| WorkplaceError::Write(workplace.directory.clone(), error))?;
         Ok(workplace)
@@ -61,6 +86,12 @@ impl Workplace {
         // Of the same age each time, it is the same image each time.
         File::open(self.empty_image())?.set_modified(UNIX_EPOCH)?;
         guest::write(PROBE, &self.probe_directory().join("probe"))
+    }
+
+    /// What the next instance of this bench is called, and its keep; `word` is for readers.
+    pub fn next_name(&self, word: &str) -> String {
+        self.names.set(self.names.get() + 1);
+        self.claim.name(&format!("{}-{word}", self.names.get()))
     }
 
     /// A directory with the probe and nothing else.
@@ -83,72 +114,64 @@ impl Workplace {
         self.directory.join("record.json")
     }
 
+    /// A disk for guests: on a disk of the host, since files of the runtime directory are memory.
+    pub fn disk(&self) -> PathBuf {
+        self.places.records.join(self.claim.name("disk.img"))
+    }
+
     /// Forgets the keep `name`, if there is one.
     pub(super) fn remove_keep(&self, name: &str) {
         if let Ok(name) = name.parse() {
             // What is in use, by a run that could not be ended, is cleared away by a later bench.
-            let _ = self.keeps.remove(&name);
+            let _ = self.places.keeps.remove(&name);
         }
     }
 }
 
 impl Drop for Workplace {
     fn drop(&mut self) {
-        // A later bench clears it away if it stays.
-        let _ = fs::remove_dir_all(&self.directory);
-    }
-}
-
-/// What instance, keep and files are called that this process has for `what`.
-pub(super) fn name(what: &str) -> String {
-    format!("{PREFIX}-{}-{what}", std::process::id())
-}
-
-/// The process in a name of [`name`].
-fn process_of(name: &str) -> Option<u32> {
-    let (process, _) = name
-        .strip_prefix(PREFIX)?
-        .strip_prefix('-')?
-        .split_once('-')?;
-    process.parse().ok()
-}
-
-/// Whether it is the name of something of a bench whose process has gone.
-fn is_left_over(name: &str) -> bool {
-    process_of(name).is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists())
-}
-
-fn clear_left_over(runtime: &Path, keeps: &Keeps) {
-    let directories = fs::read_dir(runtime).into_iter().flatten().flatten();
-    for entry in directories {
-        if entry.file_name().to_str().is_some_and(is_left_over) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-    for keep in keeps.list().unwrap_or_default() {
-        if is_left_over(keep.name.as_str()) {
-            let _ = keeps.remove(&keep.name);
+        if self.places.clear(&self.claim.name("")) {
+            self.claim.give_up();
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Where the store `directory` has the records of benches.
+pub fn records(directory: &Path) -> PathBuf {
+    directory.join("benches")
+}
 
-    #[test]
-    fn what_a_bench_has_left_is_known_by_its_name() {
-        assert!(!is_left_over(&name("vm")));
-        // No process has this number: PID_MAX_LIMIT is 2^22.
-        assert!(is_left_over("bench-4194305-vm"));
-        for other in [
-            "bench-vm",
-            "bench-1x-vm",
-            "work",
-            "bench-4194305",
-            "my-bench-4194305-x",
-        ] {
-            assert!(!is_left_over(other), "{other}");
-        }
+impl Places {
+    /// Names that nobody has, after those of benches that were killed.
+    fn claim(&self) -> io::Result<Claim> {
+        fs::create_dir_all(&self.records)?;
+        claim::of_the_dead(&self.records, |stem| self.clear(stem))?;
+        Claim::draw(&self.records)
+    }
+
+    /// Removes what has a name that begins with `stem`; whether all of it has gone. A keep may
+    /// be in use by a run that could not be ended: a later bench removes it.
+    fn clear(&self, stem: &str) -> bool {
+        let is_ours = |name: &str| name.starts_with(stem);
+        let keeps = self.keeps.list().unwrap_or_default().into_iter();
+        let keeps = keeps.filter(|keep| is_ours(keep.name.as_str()));
+        let files = [&self.runtime, &self.records].map(|directory| {
+            let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+            entries.filter(|entry| entry.file_name().to_str().is_some_and(is_ours))
+        });
+        let files = files.into_iter().flatten();
+        let stay = files.filter(|file| remove(&file.path()).is_err()).count()
+            + keeps
+                .filter(|keep| self.keeps.remove(&keep.name).is_err())
+                .count();
+        stay == 0
+    }
+}
+
+/// Removes a file, or a directory with all that is in it.
+fn remove(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata()?.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
     }
 }

@@ -12,7 +12,7 @@ use super::explain::explain;
 use super::onlooker::Onlooker;
 use super::plan::{self, Extent, Wanted};
 use super::results::{self, Exports};
-use crate::bench::behind::{Behind, Interrupt, Shared, Workplace, usage};
+use crate::bench::behind::{Behind, Interrupt, Shared, Workplace, usage, workplace};
 use crate::bench::density::{self, Bounds};
 use crate::bench::environment::meanwhile::Meanwhile;
 use crate::bench::environment::{Environment, software};
@@ -273,7 +273,7 @@ fn facts(
 
 /// Where a record is that nobody has named a file for.
 pub(super) fn own_path(store: &Store, started: u64) -> io::Result<PathBuf> {
-    let directory = store.directory().join("benches");
+    let directory = workplace::records(store.directory());
     fs::create_dir_all(&directory)?;
     Ok(directory.join(format!("{started}-{}.json", std::process::id())))
 }
