@@ -161,9 +161,10 @@ pub struct Measure {
     )]
     pub cmdline: String,
 
-    /// Another VMM for --suite boot or disk: qemu, firecracker, or NAME='CMD' with {kernel},
-    /// {rootfs}, {memory} in MiB, {words} or {serial-words} for the kernel, and [ … {disk} … ] for
-    /// what is of the second disk; may be repeated [default: those that are installed]
+    /// Another VMM for --suite boot or disk: qemu, firecracker, cloud-hypervisor, crosvm, kvmtool
+    /// (for a bzImage), or NAME='CMD' with {kernel}, {rootfs}, {memory} in MiB, {words} or
+    /// {serial-words} for the kernel, and [ … {disk} … ] for what is of the second disk; may be
+    /// repeated [default: those that are installed]
     #[arg(long, value_name = "NAME[=CMD]", help_heading = "Other VMMs")]
     pub vmm: Vec<Template>,
 

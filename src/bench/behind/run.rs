@@ -1,4 +1,5 @@
-//! One `vmm run`, from its start to its end. It knows no workload.
+//! One process that is measured, most often a `vmm run`, from its start to its end. It knows no
+//! workload.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -9,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+use rustix::process::{
+    Signal, getpid, getppid, kill_process_group, set_parent_process_death_signal,
+};
 use rustix::thread::sched_setaffinity;
 
 use super::reading::shown;
@@ -46,6 +49,9 @@ pub enum Failure {
     /// It never came up.
     #[error("it did not come up {0} times in a row")]
     GivenUp(u32),
+    /// There is no such program, or it cannot be executed.
+    #[error("cannot start {0}")]
+    Start(String, #[source] io::Error),
     /// The host does not let us.
     #[error("cannot {doing}")]
     Host {
@@ -63,6 +69,11 @@ impl Failure {
             doing,
             source: source.into(),
         }
+    }
+
+    /// A program does not start.
+    fn start(program: String) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Start(program, error)
     }
 
     /// Whether a session that has failed so is of no more use.
@@ -85,6 +96,18 @@ impl Interrupt {
     pub fn take() -> io::Result<Self> {
         Ok(Self {
             signals: SignalFd::new(&ENDS)?,
+            came: Cell::new(None),
+        })
+    }
+
+    /// None of them.
+    ///
+    /// # Errors
+    /// As of [`Self::take`].
+    #[cfg(test)]
+    pub fn none() -> io::Result<Self> {
+        Ok(Self {
+            signals: SignalFd::new(&[])?,
             came: Cell::new(None),
         })
     }
@@ -128,9 +151,19 @@ pub enum Event {
     Ended,
 }
 
-/// A `vmm run`; dropped, it is ended.
+/// How a run is ended that does not end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is asked to, and has time to leave nothing behind.
+    Asked,
+    /// It is killed, with all of its process group: it has nothing to leave behind.
+    Killed,
+}
+
+/// A process; dropped, it is ended.
 pub struct Run {
     process: Process,
+    ending: Ending,
     input: Option<ChildStdin>,
     output: Option<ChildStdout>,
     errors: Option<ChildStderr>,
@@ -143,10 +176,14 @@ impl Run {
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn start(mut command: Command, cpus: &CpuList) -> Result<Self, Failure> {
+    pub fn start(mut command: Command, cpus: &CpuList, ending: Ending) -> Result<Self, Failure> {
         let (ours, cpus) = (getpid(), cpus.set());
+        let last = match ending {
+            Ending::Asked => Signal::TERM,
+            Ending::Killed => Signal::KILL,
+        };
         let tie = move || {
-            set_parent_process_death_signal(Some(Signal::TERM))?;
+            set_parent_process_death_signal(Some(last))?;
             sched_setaffinity(None, &cpus)?;
             match getppid() == Some(ours) {
                 true => Ok(()),
@@ -158,12 +195,14 @@ impl Run {
         unsafe { command.pre_exec(tie) };
         // Keys of a terminal are ours, and so is what follows from them.
         command.process_group(0).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(Failure::host("start vmm run"))?;
+        let name = command.get_program().display().to_string();
+        let mut child = command.spawn().map_err(Failure::start(name))?;
         Ok(Self {
             input: child.stdin.take(),
             output: child.stdout.take(),
             errors: child.stderr.take(),
-            process: Process::of(child).map_err(Failure::host("follow vmm run"))?,
+            process: Process::of(child).map_err(Failure::host("follow what was started"))?,
+            ending,
             said: Vec::new(),
             has_ended: false,
         })
@@ -205,7 +244,8 @@ impl Run {
             if ready.output && self.read_output(into)? {
                 return Ok(Event::Output);
             }
-            if ready.ended && !ready.output {
+            // What it said last is read before it is asked for.
+            if ready.ended && !ready.output && !ready.errors {
                 return Ok(Event::Ended);
             }
             if deadline.left().is_zero() {
@@ -230,7 +270,7 @@ impl Run {
         let left = Timespec::try_from(deadline.left()).ok();
         match poll(&mut polled, left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(Failure::host("wait for vmm run")(error)),
+            Err(error) => return Err(Failure::host("wait for what was started")(error)),
         }
         let [ended, _, output, errors] = polled.map(|polled| !polled.revents().is_empty());
         Ok(Ready {
@@ -248,7 +288,7 @@ impl Run {
         let mut buffer = [0; 64 << 10];
         let count = output
             .read(&mut buffer)
-            .map_err(Failure::host("read from vmm run"))?;
+            .map_err(Failure::host("read from what was started"))?;
         if count == 0 {
             self.output = None;
         }
@@ -275,7 +315,7 @@ impl Run {
     /// Somebody else has waited for it.
     pub fn status(&mut self) -> Result<i32, Failure> {
         let status = self.process.wait();
-        let status = status.map_err(Failure::host("wait for vmm run"))?;
+        let status = status.map_err(Failure::host("wait for what was started"))?;
         self.has_ended = true;
         Ok(status
             .code()
@@ -284,26 +324,38 @@ impl Run {
 
     /// Why it has ended with `status`: what was said last, by it or by its command.
     pub fn reason(&self, status: i32) -> String {
-        let said = String::from_utf8_lossy(&self.said);
-        let mut lines = said.lines().rev().map(str::trim);
-        match lines.find(|line| !line.is_empty()) {
-            Some(line) if status == i32::from(outcome::OURS) => {
-                shown(line.strip_prefix("vmm: ").unwrap_or(line))
+        match self.last_words() {
+            Some(words) if status == i32::from(outcome::OURS) => {
+                words.strip_prefix("vmm: ").unwrap_or(&words).to_owned()
             }
-            Some(line) => format!("it ended with status {status}: {}", shown(line)),
+            Some(words) => format!("it ended with status {status}: {words}"),
             None => format!("it ended with status {status}"),
         }
     }
 
-    /// Asks it to end, and makes it; whatever it printed meanwhile is lost.
+    /// The last line of its standard error that is not empty.
+    pub fn last_words(&self) -> Option<String> {
+        let said = String::from_utf8_lossy(&self.said);
+        let mut lines = said.lines().rev().map(str::trim);
+        lines.find(|line| !line.is_empty()).map(shown)
+    }
+
+    /// Makes it end; whatever it printed meanwhile is lost.
     fn end(&mut self) {
-        let _ = self.process.signal(libc::SIGTERM);
         self.output = None;
         self.errors = None;
+        match self.ending {
+            Ending::Asked => self.ask_to_end(),
+            Ending::Killed => drop(kill_process_group(self.process.pid(), Signal::KILL)),
+        }
+        let _ = self.process.wait();
+    }
+
+    fn ask_to_end(&self) {
+        let _ = self.process.signal(libc::SIGTERM);
         if !self.has_ended_by(Deadline::after(END_TIME)) {
             let _ = self.process.signal(libc::SIGKILL);
         }
-        let _ = self.process.wait();
     }
 
     fn has_ended_by(&self, deadline: Deadline) -> bool {

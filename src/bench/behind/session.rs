@@ -9,7 +9,7 @@ use wire::{Answer, Order};
 
 use super::Shared;
 use super::reading;
-use super::run::{Deadline, Event, Failure, Run};
+use super::run::{Deadline, Ending, Event, Failure, Run};
 use super::usage::{self, Standing};
 use crate::bench::explain::calls::{self, Calls};
 use crate::bench::explain::counted::Counters;
@@ -115,7 +115,7 @@ impl Session {
 impl Dialogue {
     fn start(mut command: Command, shared: &Rc<Shared>) -> Result<Self, Failure> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut run = Run::start(command, &shared.conditions.cpu_list)?;
+        let mut run = Run::start(command, &shared.conditions.cpu_list, Ending::Asked)?;
         Ok(Self {
             input: run.input().ok_or_else(|| garbled("it has no input"))?,
             run,

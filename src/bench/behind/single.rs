@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::launcher::Launcher;
 use super::reading::{nanoseconds, phases};
-use super::run::{Deadline, Event, Failure, Run};
+use super::run::{Deadline, Ending, Event, Failure, Run};
 use super::{Shared, usage};
 use crate::bench::sample::{Measure, Phase, Reading};
 use crate::bench::workload::Unit;
@@ -111,7 +111,7 @@ impl Single {
         let used = usage::of_ended();
         let begin = now();
         Ok(Self {
-            run: Run::start(command, &shared.conditions.cpu_list)?,
+            run: Run::start(command, &shared.conditions.cpu_list, Ending::Asked)?,
             begin,
             used,
         })

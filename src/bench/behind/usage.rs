@@ -77,8 +77,8 @@ fn of_task(task: &Path) -> Option<u64> {
     text.split(' ').next()?.parse().ok()
 }
 
-/// `process` and all that it has started, and they.
-fn of_tree(process: u32) -> Option<u64> {
+/// Nanoseconds of `process` and of all that it has started, and they, as far as they live.
+pub fn of_tree(process: u32) -> Option<u64> {
     let all = tree(process).into_iter();
     Some(of_process(process)? + all.skip(1).filter_map(of_process).sum::<u64>())
 }

@@ -1,36 +1,23 @@
-//! What a process has cost so far, as `/proc` and KVM's debugfs tell.
+//! What a process has cost so far, as `/proc` and KVM's debugfs tell; `None` where they do not.
 
 use std::fs;
 
+use crate::bench::behind::usage;
+
 /// How many threads it has.
-pub fn threads(pid: u32) -> u64 {
-    tasks(pid).count() as u64
+pub fn threads(pid: u32) -> Option<u64> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    Some(tasks.count() as u64)
 }
 
-fn tasks(pid: u32) -> impl Iterator<Item = String> {
-    let entries = fs::read_dir(format!("/proc/{pid}/task"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    entries.map(|entry| entry.path().display().to_string())
-}
-
-/// Nanoseconds on a processor, of all threads: the first field of schedstat.
-pub fn cpu_ns(pid: u32) -> u64 {
-    let of_task = |task: String| {
-        let text = fs::read_to_string(format!("{task}/schedstat")).unwrap_or_default();
-        let nanoseconds = text
-            .split(' ')
-            .next()
-            .and_then(|field| field.parse::<u64>().ok());
-        nanoseconds.unwrap_or(0)
-    };
-    tasks(pid).map(of_task).sum()
+/// Nanoseconds on a processor, of it and of all that it has started.
+pub fn cpu_ns(pid: u32) -> Option<u64> {
+    usage::of_tree(pid)
 }
 
 /// The private bytes of all mappings but those as large as the guest's memory.
-pub fn private_bytes(pid: u32, guest_kib: u64) -> u64 {
-    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap_or_default();
+pub fn private_bytes(pid: u32, guest_kib: u64) -> Option<u64> {
+    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).ok()?;
     let (mut private, mut size) = (0, 0);
     for line in smaps.lines() {
         match field(line) {
@@ -39,7 +26,7 @@ pub fn private_bytes(pid: u32, guest_kib: u64) -> u64 {
             _ => {}
         }
     }
-    private << 10
+    Some(private << 10)
 }
 
 /// A line such as `Private_Dirty:       12 kB`.

@@ -1,5 +1,6 @@
 //! What fio prints by the jobs in guest/rootfs/fio, in a guest or on the host.
 
+use crate::bench::behind::reading::shown;
 use crate::bench::sample::Measure;
 use crate::bench::workload::Unit;
 
@@ -13,11 +14,21 @@ pub fn measures(output: &str) -> Vec<Measure> {
     output.lines().filter_map(measure).collect()
 }
 
+/// What `output` says instead of a result.
+pub fn reason(output: &str) -> String {
+    let is_other = |line: &&str| !line.trim().is_empty() && !line.contains("FIO");
+    let last = output.lines().rev().find(is_other);
+    shown(last.unwrap_or("nothing"))
+}
+
 /// A line `FIO NAME, UNIT NUMBER`: operations, or KiB, for each second.
 fn measure(line: &str) -> Option<Measure> {
     let (_, result) = line.split_once("FIO ")?;
     let (name, number) = result.trim().rsplit_once(' ')?;
-    let number: f64 = number.parse().ok().filter(|number| *number > 0.0)?;
+    let number: f64 = number.parse().ok()?;
+    if !number.is_finite() || number <= 0.0 {
+        return None;
+    }
     let (name, unit) = name.rsplit_once(", ")?;
     match unit {
         "IOPS" => Some(Measure::new(name, Unit::Nanoseconds, 1e9 / number)),
@@ -51,8 +62,10 @@ mod tests {
     #[test]
     fn what_is_no_rate_is_no_measure() {
         assert_eq!(
-            measures("FIO read, IOPS 0\nFIO read, IOPS x\nFIO read, W 1\n"),
+            measures("FIO read, IOPS 0\nFIO read, IOPS x\nFIO read, W 1\nFIO read, IOPS inf\n"),
             []
         );
+        let said = "fio: engine libaio not loadable\nFIO read, IOPS \nFIO-END\n";
+        assert_eq!(reason(said), "fio: engine libaio not loadable");
     }
 }

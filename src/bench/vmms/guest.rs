@@ -22,20 +22,23 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// `word` with what belongs into its places.
+    /// `word` with what belongs into its places. What is put there has none.
     pub fn fill_in(&self, word: &str) -> String {
+        let Some((before, place, after)) = first_place(word) else {
+            return word.to_owned();
+        };
         let disk = self.disk.as_deref().unwrap_or_else(|| "".as_ref());
-        let places = [
-            ("{kernel}", self.kernel.display().to_string()),
-            ("{rootfs}", self.rootfs.display().to_string()),
-            ("{disk}", disk.display().to_string()),
-            ("{memory}", self.memory_mib.to_string()),
-            ("{words}", self.all_words()),
-            ("{serial-words}", self.serial_words()),
-            ("{config}", self.config.display().to_string()),
-        ];
-        let fill = |word: String, (place, what): (&str, String)| word.replace(place, &what);
-        places.into_iter().fold(word.to_owned(), fill)
+        let what = match place {
+            "kernel" => self.kernel.display().to_string(),
+            "rootfs" => self.rootfs.display().to_string(),
+            "disk" => disk.display().to_string(),
+            "memory" => self.memory_mib.to_string(),
+            "words" => self.all_words(),
+            "serial-words" => self.serial_words(),
+            "config" => self.config.display().to_string(),
+            other => format!("{{{other}}}"),
+        };
+        format!("{before}{what}{}", self.fill_in(after))
     }
 
     fn all_words(&self) -> String {
@@ -70,4 +73,11 @@ impl Guest {
             "machine-config": { "vcpu_count": 1, "mem_size_mib": self.memory_mib },
         })
     }
+}
+
+/// What is before the first place of `word`, its name, and what is after it.
+fn first_place(word: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = word.split_once('{')?;
+    let (name, after) = rest.split_once('}')?;
+    Some((before, name, after))
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`template`]: how each is told what to boot
 //! - [`guest`]: what that is
-//! - [`running`], [`cost`]: a process, until it prints a line, and what it took until then
+//! - [`running`], [`cost`]: a process until it prints something, and what it took until then
 //! - [`fio`]: what the guest's fio has printed
 //! - [`machine`]: all of it as a [`Target`](super::target::Target)
 

@@ -6,10 +6,13 @@ use std::process::Command;
 use super::guest::Guest;
 
 /// The VMMs that need not be spelled out, and the lines for them. Ours is the first.
-pub const KNOWN: [(&str, &str); 3] = [
+pub const KNOWN: [(&str, &str); 6] = [
     ("vmm", OURS),
     ("qemu", QEMU_MICROVM),
     ("firecracker", "firecracker --no-api --config-file {config}"),
+    ("cloud-hypervisor", CLOUD_HYPERVISOR),
+    ("crosvm", CROSVM),
+    ("kvmtool", KVMTOOL),
 ];
 
 const OURS: &str = "vmm --kernel {kernel} --rootfs {rootfs} --readonly --memory {memory}M \
@@ -21,6 +24,15 @@ const QEMU_MICROVM: &str = "qemu-system-x86_64 \
     -drive file={rootfs},format=raw,if=none,id=root,readonly=on -device virtio-blk-device,drive=root \
     [ -drive file={disk},format=raw,if=none,id=disk,cache=none,aio=io_uring \
     -device virtio-blk-device,drive=disk ]";
+const CLOUD_HYPERVISOR: &str = "cloud-hypervisor --kernel {kernel} --cmdline {serial-words} \
+    --cpus boot=1 --memory size={memory}M --serial tty --console off \
+    --disk path={rootfs},readonly=on [ path={disk},direct=on ]";
+const CROSVM: &str = "crosvm run --disable-sandbox --cpus 1 --mem {memory} \
+    --serial type=stdout,hardware=serial,num=1,console --params {serial-words} \
+    --block path={rootfs},ro [ --block path={disk},direct ] {kernel}";
+/// It takes a bzImage and no ELF.
+const KVMTOOL: &str = "lkvm run --kernel {kernel} --params {serial-words} --cpus 1 --mem {memory} \
+    --console serial --network mode=none --disk {rootfs},ro [ --disk {disk},direct ]";
 
 /// How a VMM is told to boot a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,11 +117,15 @@ fn words(line: &str) -> Option<Vec<Word>> {
     (!of_disk).then_some(words)
 }
 
+/// What stands between braces, from the first on, and is no place.
 fn unknown_place(word: &str) -> Option<String> {
-    let begin = word.find('{')?;
-    let length = word.get(begin..)?.find('}')?;
-    let place = word.get(begin..=begin + length)?;
-    (!PLACES.contains(&place)).then(|| place.to_owned())
+    let (_, after) = word.split_once('{')?;
+    let (name, rest) = after.split_once('}')?;
+    let place = format!("{{{name}}}");
+    match PLACES.contains(&place.as_str()) {
+        true => unknown_place(rest),
+        false => Some(place),
+    }
 }
 
 impl Template {
@@ -175,6 +191,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_into_a_place_has_no_places() {
+        let guest = Guest {
+            kernel: "a{rootfs}b".into(),
+            ..guest()
+        };
+        assert_eq!(arguments("x=mon {kernel}", &guest), ["mon", "a{rootfs}b"]);
+        assert_eq!(arguments("x=mon {", &guest), ["mon", "{"]);
+    }
+
+    #[test]
     fn what_is_of_the_disk_is_there_with_a_disk_only() {
         let without = arguments("x=mon [ -d {disk} ] -k {kernel}", &guest());
         assert_eq!(without, ["mon", "-k", "k"]);
@@ -202,5 +228,6 @@ mod tests {
         }
         let place = TemplateError::Place("x".into(), "{kernle}".into());
         assert_eq!(error("x=mon {kernle}"), place);
+        assert_eq!(error("x=mon {kernel}{kernle}"), place);
     }
 }

@@ -19,10 +19,12 @@ use crate::bench::rounds::{self, Plan};
 use crate::bench::target::Target;
 use crate::bench::vmms::guest::Guest;
 pub(super) use crate::bench::vmms::machine::Job;
-use crate::bench::vmms::machine::{HostFile, Machine, Patience};
+use crate::bench::vmms::machine::{HostFile, Machine};
+use crate::bench::vmms::running::Terms;
 use crate::bench::vmms::template::{KNOWN, Template};
 use crate::bench::workload::{BOOT, DISK};
 use crate::cli::bench::{Measure, Memory};
+use crate::config::CpuList;
 use crate::image::Store;
 use crate::kernel::Kernels;
 
@@ -35,22 +37,23 @@ const BUDGET: Duration = Duration::from_secs(30 * 60);
 
 /// Measures VMMs at `job` as `options` say.
 pub(super) fn run(options: &Measure, job: Job) -> Result<ExitCode, Failure> {
+    refuse_what_means_nothing(options)?;
     let exports = Exports::open(options.results.exports()?)?;
     let interrupt = Rc::new(Interrupt::take()?);
     let store = Store::open_default()?;
     let workplace = Workplace::set_up()?;
-    let scratch = Scratch::of(job, &store)?;
-    let guest = guest(options, job, &store, &workplace, &scratch)?;
+    let guest = guest(options, job, &store, &workplace)?;
     let plan = plan(options, job);
-    let patience = Patience {
+    let terms = Terms {
+        cpus: options
+            .cpu_list
+            .clone()
+            .unwrap_or_else(CpuList::of_this_thread),
         limit: options.timeout,
-        is_over: {
-            let interrupt = Rc::clone(&interrupt);
-            Rc::new(move || interrupt.came().is_some())
-        },
+        interrupt: Rc::clone(&interrupt),
     };
-    let mut targets = targets(options, job, &guest, &patience);
-    let begin = begin(options, &guest, &plan, &targets)?;
+    let mut targets = targets(options, job, &guest, &terms);
+    let begin = begin(options, &guest, &plan, (&terms, &targets))?;
     let path = match exports.record() {
         Some(path) => path.to_owned(),
         None => own_path(&store, begin.started)?,
@@ -69,12 +72,31 @@ pub(super) fn run(options: &Measure, job: Job) -> Result<ExitCode, Failure> {
     Ok(results::status(&record, interrupt.came()))
 }
 
+/// What is asked of walls is not silently left out.
+fn refuse_what_means_nothing(options: &Measure) -> Result<(), Failure> {
+    let given = [
+        ("an IMAGE", options.image.is_some()),
+        ("--only", !options.only.is_empty()),
+        ("--skip", !options.skip.is_empty()),
+        ("--wall", !options.wall.is_empty()),
+        ("--runtime", !options.runtime.is_empty()),
+        ("--cpus", options.cpus.is_some()),
+        ("--explain", options.explain),
+    ];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((option, _)) => Err(format!(
+            "{option} means nothing to --suite boot and disk, where VMMs of one vCPU boot a --rootfs"
+        )
+        .into()),
+    }
+}
+
 fn guest(
     options: &Measure,
     job: Job,
     store: &Store,
     workplace: &Workplace,
-    scratch: &Scratch,
 ) -> Result<Guest, Failure> {
     let Some(rootfs) = &options.rootfs else {
         return Err("which root file system? --rootfs names it".into());
@@ -86,7 +108,7 @@ fn guest(
         // They are read where others start.
         kernel: fs::canonicalize(kernel.image)?,
         rootfs: readable(rootfs)?,
-        disk: scratch.0.clone(),
+        disk: disk(job, workplace)?,
         memory_mib: u32::try_from(memory >> 20)?,
         words: format!("{} {}", options.cmdline, job.words())
             .trim()
@@ -114,40 +136,39 @@ fn plan(options: &Measure, job: Job) -> Plan {
 }
 
 /// The host's own file where disks are measured, then the VMMs, ours first and over again.
-fn targets(
-    options: &Measure,
-    job: Job,
-    guest: &Guest,
-    patience: &Patience,
-) -> Vec<Box<dyn Target>> {
+fn targets(options: &Measure, job: Job, guest: &Guest, terms: &Terms) -> Vec<Box<dyn Target>> {
     let mut targets: Vec<Box<dyn Target>> = Vec::new();
     if let (Job::Disk, Some(disk)) = (job, &guest.disk) {
         targets.push(Box::new(HostFile {
             disk: disk.clone(),
-            patience: patience.clone(),
+            terms: terms.clone(),
         }));
     }
-    let known = KNOWN.iter().filter_map(|(name, _)| name.parse().ok());
-    let mut templates: Vec<Template> = known.collect();
-    if !options.vmm.is_empty() {
-        templates.retain(|template| template.name == "vmm");
-        templates.extend(options.vmm.clone());
-    }
-    for (place, template) in templates.into_iter().enumerate() {
-        let new = || Machine::new(template.clone(), guest.clone(), job, patience.clone());
+    for (place, template) in templates(&options.vmm).into_iter().enumerate() {
+        let new = || Machine::new(template.clone(), guest.clone(), job, terms.clone());
         targets.push(Box::new(new()));
-        if place == 0 && job == Job::Boot && !options.no_control {
+        if place == 0 && !options.no_control {
             targets.push(Box::new(new().again()));
         }
     }
     targets
 }
 
+/// Ours, and those of `wanted`, or all that are known and installed.
+fn templates(wanted: &[Template]) -> Vec<Template> {
+    let known = KNOWN.iter().filter_map(|(name, _)| name.parse().ok());
+    let known = known.filter(|template: &Template| match template.name.as_str() {
+        "vmm" => true,
+        _ => wanted.is_empty() && template.find().is_ok(),
+    });
+    known.chain(wanted.iter().cloned()).collect()
+}
+
 fn begin(
     options: &Measure,
     guest: &Guest,
     plan: &Plan,
-    targets: &[Box<dyn Target>],
+    (terms, targets): (&Terms, &[Box<dyn Target>]),
 ) -> Result<Begin, Failure> {
     let environment = Environment::examine();
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -162,10 +183,13 @@ fn begin(
         version: VERSION,
         started: since.unwrap_or_default().as_secs(),
         command: std::env::args().collect(),
-        conditions: conditions(guest),
+        conditions: conditions(guest, &terms.cpus),
         environment: [environment.facts(), software].concat(),
         caveats: environment.caveats(),
-        targets: targets.iter().map(|target| note(target.as_ref())).collect(),
+        targets: targets
+            .iter()
+            .map(|target| TargetNote::of(target.as_ref()))
+            .collect(),
         workloads: plan
             .workloads
             .iter()
@@ -175,15 +199,8 @@ fn begin(
     })
 }
 
-fn note(target: &dyn Target) -> TargetNote {
-    TargetNote {
-        name: target.name().to_owned(),
-        control_of: target.control_of().map(str::to_owned),
-    }
-}
-
 /// What all of them get alike.
-fn conditions(guest: &Guest) -> Vec<Fact> {
+fn conditions(guest: &Guest, cpus: &CpuList) -> Vec<Fact> {
     let fact = |name: &str, value: String| Fact {
         name: name.to_owned(),
         value,
@@ -192,6 +209,7 @@ fn conditions(guest: &Guest) -> Vec<Fact> {
     let mut facts = vec![
         fact("guest memory", format!("{} MiB", guest.memory_mib)),
         fact("vCPUs", "1".to_owned()),
+        fact("processors", format!("all of it on CPUs {cpus}")),
         fact(
             "kernel and root",
             "the same files; the root only read".to_owned(),
@@ -207,47 +225,14 @@ fn conditions(guest: &Guest) -> Vec<Fact> {
     facts
 }
 
-/// The second disk's file; gone when this is dropped.
-struct Scratch(Option<PathBuf>);
-
-impl Scratch {
-    /// One for `job`, if it needs one. No block of it is a hole, which would be read without the
-    /// disk; and no page of it may be memory, as a temporary file's often is.
-    fn of(job: Job, store: &Store) -> io::Result<Self> {
-        if job != Job::Disk {
-            return Ok(Self(None));
-        }
-        let directory = store.directory().join("benches");
-        fs::create_dir_all(&directory)?;
-        clear_left_over(&directory)?;
-        let path = directory.join(format!("disk-{}.img", std::process::id()));
-        let scratch = Self(Some(path.clone()));
-        let mut noise = File::open("/dev/urandom")?.take(DISK_BYTES);
-        io::copy(&mut noise, &mut File::create_new(path)?)?;
-        Ok(scratch)
+/// A second disk for `job`, if it needs one. No block of it is a hole, which would be read without
+/// the disk.
+fn disk(job: Job, workplace: &Workplace) -> io::Result<Option<PathBuf>> {
+    if job != Job::Disk {
+        return Ok(None);
     }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // Nobody is left to be told.
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
-/// Removes the disks of benches that were killed.
-fn clear_left_over(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let process = name
-            .and_then(|name| name.strip_prefix("disk-")?.strip_suffix(".img"))
-            .and_then(|number| number.parse::<u32>().ok());
-        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
+    let path = workplace.disk();
+    let mut noise = File::open("/dev/urandom")?.take(DISK_BYTES);
+    io::copy(&mut noise, &mut File::create_new(&path)?)?;
+    Ok(Some(path))
 }
