@@ -54,7 +54,7 @@ pub struct Measure {
     pub name: String,
     /// What it is in.
     pub unit: Unit,
-    /// The figure: finite and not negative; less is cheaper.
+    /// The figure: 0, or 10^-12 to 10^21; less is cheaper.
     pub value: f64,
 }
 
@@ -88,9 +88,10 @@ impl Measure {
     }
 }
 
-/// Whether `value` is one that can be measured: finite and not negative.
+/// Whether `value` is one that can be measured: nothing, or what an axis has room for. Three
+/// thousand years are 10^20 nanoseconds.
 pub(super) fn is_figure(value: f64) -> bool {
-    value.is_finite() && value >= 0.0
+    value == 0.0 || (1e-12..=1e21).contains(&value)
 }
 
 /// The most measures, and phases, of a reading.

@@ -144,12 +144,15 @@ impl Behind {
         // Each twice, of unlike length: what a run costs by itself falls out.
         let mut calls = |times| self.by_session(|session| session.calls(workload, few * times));
         let calls = [calls(1)?, calls(3)?];
-        let mut kvm = |times| self.by_session(|session| session.counters(workload, many * times));
-        let kvm = [kvm(1)?, kvm(3)?];
+        let mut more = |times| self.by_session(|session| session.counted(workload, many * times));
+        let [(kvm, events), (kvm_after, events_after)] = [more(1)?, more(3)?];
         Ok(Counted {
             each: PerOperation {
                 calls: for_each(&calls, 2 * few).into_iter().map(named).collect(),
-                kvm: for_each(&kvm, 2 * many),
+                kvm: kvm
+                    .zip(kvm_after)
+                    .map(|(less, more)| for_each(&[less, more], 2 * many)),
+                events: for_each(&[events, events_after], 2 * many),
             },
             unlike_calls: calls[1].len(),
         })

@@ -121,6 +121,13 @@ impl Interrupt {
     }
 }
 
+/// Readable once one has come, until it is taken.
+impl AsFd for Interrupt {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.signals.as_fd()
+    }
+}
+
 /// When a wait is over.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {

@@ -1,6 +1,7 @@
 //! A probe that stands behind a wall and does what it is told.
 
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::process::{ChildStdin, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use super::reading;
 use super::run::{Deadline, Ending, Event, Failure, Run};
 use super::usage::{self, Standing};
 use crate::bench::explain::calls::{self, Calls};
-use crate::bench::explain::counted::Counters;
+use crate::bench::explain::counted::{self, Counters, Events};
 use crate::bench::explain::ptrace::Tid;
 use crate::bench::sample::Reading;
 use crate::bench::workload::Workload;
@@ -78,14 +79,22 @@ impl Session {
         }
     }
 
-    /// What KVM counts while `workload` is done so many times.
+    /// What KVM counts while `workload` is done so many times, and what the kernel behind the
+    /// wall does.
     ///
     /// # Errors
     /// As with [`Self::measure`].
-    pub fn counters(&mut self, workload: &Workload, operations: u64) -> Result<Counters, Failure> {
+    pub fn counted(
+        &mut self,
+        workload: &Workload,
+        operations: u64,
+    ) -> Result<(Option<Counters>, Events), Failure> {
         let before = counters(&self.name);
-        self.measure(workload, operations)?;
-        Ok(added(&before, counters(&self.name)))
+        let used = self.measure(workload, operations)?.used;
+        let after = before.is_some().then(|| counters(&self.name)).flatten();
+        let counters = before.zip(after);
+        let counters = counters.map(|(before, after)| added(&before, after));
+        Ok((counters, counted::events(&used.unwrap_or_default())))
     }
 
     /// Does `workload` so many times.
@@ -137,9 +146,13 @@ impl Dialogue {
         let processes = usage::tree(self.run.pid()).into_iter();
         let processes: Vec<Tid> = processes.filter_map(|one| one.try_into().ok()).collect();
         let (input, line) = (&mut self.input, line_of(order));
-        let calls = calls::during(&processes, child, WATCHED_TIME, output, || {
+        let ends = [output, self.shared.interrupt.as_fd()];
+        let calls = calls::during(&processes, child, WATCHED_TIME, ends, || {
             input.write_all(&line)
         });
+        if let Some(signal) = self.shared.interrupt.came() {
+            return Err(Failure::Signal(signal));
+        }
         let calls = calls.map_err(Failure::host("watch its system calls"))?;
         Ok((self.answer(Deadline::after(WATCHED_TIME))?, calls))
     }
@@ -187,19 +200,16 @@ fn line_of(order: &Order) -> Vec<u8> {
     line
 }
 
-/// What KVM has counted of the instance `name`; nothing where there is no machine.
-fn counters(name: &str) -> Counters {
-    let ask = || -> Option<Vec<(String, u64)>> {
-        let found = Registry::open().ok()?.find(name).ok()?;
-        let connection = (found.state.wall == Wall::Vm).then(|| Connection::open(&found.directory));
-        let connection = connection?.ok()?;
-        connection.send(&Request::Counters, &[]).ok()?;
-        match connection.receive().ok()?? {
-            (Reply::Counters(counters), _) => Some(counters),
-            _ => None,
-        }
-    };
-    ask().unwrap_or_default().into_iter().collect()
+/// What KVM has counted of the instance `name`; `None` where there is no machine.
+fn counters(name: &str) -> Option<Counters> {
+    let found = Registry::open().ok()?.find(name).ok()?;
+    let connection = (found.state.wall == Wall::Vm).then(|| Connection::open(&found.directory));
+    let connection = connection?.ok()?;
+    connection.send(&Request::Counters, &[]).ok()?;
+    match connection.receive().ok()?? {
+        (Reply::Counters(counters), _) => Some(counters.into_iter().collect()),
+        _ => None,
+    }
 }
 
 /// By how much they have grown.

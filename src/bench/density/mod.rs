@@ -104,18 +104,16 @@ fn density(target: &str, instances: u32, all: &[Idle], base: &Path) -> Density {
     let each = all.iter();
     let counted = each.map(|idle| Parts::of(&idle.name, idle.session.process()));
     let sum = counted.fold(Parts::default(), Parts::plus);
-    let parts = vec![
+    let mut parts = vec![
         ("vmm, its helpers, a machine".to_owned(), sum.outside),
         (
             "behind the wall, its kernel memory apart".to_owned(),
             sum.behind,
         ),
         ("kernel memory behind the wall".to_owned(), sum.kernel),
-        (
-            "page cache of the image, once".to_owned(),
-            resident::of(base).unwrap_or(0),
-        ),
     ];
+    let cached = resident::of(base).ok();
+    parts.extend(cached.map(|bytes| ("page cache of the image, once".to_owned(), bytes)));
     Density {
         target: target.to_owned(),
         instances,

@@ -28,7 +28,7 @@ struct Trace<'a> {
 }
 
 /// Counts the system calls of `processes`, of which `child` is ours, from before `start` is
-/// done until `done` becomes readable.
+/// done until one of `ends` becomes readable.
 ///
 /// # Errors
 /// They cannot be traced (no right to, or somebody else does), `child` has ended, or `limit`
@@ -37,7 +37,7 @@ pub fn during(
     processes: &[Tid],
     child: Tid,
     limit: Duration,
-    done: BorrowedFd<'_>,
+    ends: [BorrowedFd<'_>; 2],
     start: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<Calls> {
     let is_over = AtomicBool::new(false);
@@ -46,7 +46,7 @@ pub fn during(
         let tracing = scope.spawn(|| Trace::run(processes, child, &is_over, seized));
         // It has a reason of its own where it does not come to this.
         let waited = match is_seized.recv() {
-            Ok(()) => start().and_then(|()| wait(done, limit)),
+            Ok(()) => start().and_then(|()| wait(ends, limit)),
             Err(_) => Ok(()),
         };
         is_over.store(true, Ordering::SeqCst);
@@ -65,12 +65,12 @@ fn wake(child: Tid) {
     unsafe { libc::kill(child, libc::SIGCHLD) };
 }
 
-fn wait(done: BorrowedFd<'_>, limit: Duration) -> io::Result<()> {
+fn wait(ends: [BorrowedFd<'_>; 2], limit: Duration) -> io::Result<()> {
     let deadline = Instant::now() + limit;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).map_err(io::Error::other)?;
-        let mut polled = [PollFd::from_borrowed_fd(done, PollFlags::IN)];
+        let mut polled = ends.map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN));
         match poll(&mut polled, Some(&left)) {
             Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
             Ok(_) => return Ok(()),
@@ -178,7 +178,7 @@ mod tests {
         let pid = Tid::try_from(child.id()).unwrap();
         let limit = Duration::from_secs(60);
         let start = || input.write_all(b"go\n");
-        let calls = during(&[pid], pid, limit, output.as_fd(), start).unwrap();
+        let calls = during(&[pid], pid, limit, [output.as_fd(); 2], start).unwrap();
         input.write_all(b"end\n").unwrap();
         assert!(child.wait().unwrap().success());
         calls
@@ -215,7 +215,7 @@ mod tests {
         let (_input, output) = (child.stdin.take(), child.stdout.take().unwrap());
         let pid = Tid::try_from(child.id()).unwrap();
         let limit = Duration::from_millis(1);
-        let counted = during(&[pid], pid, limit, output.as_fd(), || Ok(()));
+        let counted = during(&[pid], pid, limit, [output.as_fd(); 2], || Ok(()));
         assert_eq!(counted.unwrap_err().kind(), io::ErrorKind::TimedOut);
         child.kill().unwrap();
         child.wait().unwrap();

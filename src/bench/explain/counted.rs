@@ -2,8 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use wire::Used;
+
 /// KVM's counters, by name.
 pub type Counters = BTreeMap<String, u64>;
+
+/// What the kernel counts of a process that did something, by name.
+pub type Events = BTreeMap<&'static str, u64>;
+
+/// In [`Events`]: page faults.
+pub const FAULTS: &str = "page faults";
+/// In [`Events`]: context switches.
+pub const SWITCHES: &str = "context switches";
 
 /// What was counted of a workload.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,8 +29,10 @@ pub struct Counted {
 pub struct PerOperation {
     /// System calls that the host saw, by name.
     pub calls: BTreeMap<String, f64>,
-    /// KVM's counters, by name; none where there is no machine.
-    pub kvm: BTreeMap<String, f64>,
+    /// KVM's counters, by name; `None` where there is no machine, or KVM does not tell.
+    pub kvm: Option<BTreeMap<String, f64>>,
+    /// What the kernel behind the wall counted of the probe, by name.
+    pub events: BTreeMap<&'static str, f64>,
 }
 
 impl PerOperation {
@@ -29,10 +41,24 @@ impl PerOperation {
         self.calls.values().sum()
     }
 
+    /// The events called `name`, 0 where there was none.
+    pub fn events(&self, name: &str) -> f64 {
+        self.events.get(name).copied().unwrap_or(0.0)
+    }
+
     /// KVM's counter `name`, 0 where it has none.
     pub fn kvm(&self, name: &str) -> f64 {
-        self.kvm.get(name).copied().unwrap_or(0.0)
+        let kvm = self.kvm.as_ref();
+        kvm.and_then(|kvm| kvm.get(name).copied()).unwrap_or(0.0)
     }
+}
+
+/// The events in what was `used`.
+pub fn events(used: &Used) -> Events {
+    let faults = used.minor_faults.saturating_add(used.major_faults);
+    let switches = used.voluntary_switches;
+    let switches = switches.saturating_add(used.involuntary_switches);
+    [(FAULTS, faults), (SWITCHES, switches)].into()
 }
 
 /// By how much the second of two counts is greater, for one of the `operations` that it had
@@ -75,7 +101,7 @@ mod tests {
     fn a_counter_that_is_not_there_is_zero() {
         let kvm = [("exits".to_owned(), 0.5)].into();
         let each = PerOperation {
-            kvm,
+            kvm: Some(kvm),
             ..PerOperation::default()
         };
         assert_eq!((each.kvm("exits"), each.kvm("halt_exits")), (0.5, 0.0));

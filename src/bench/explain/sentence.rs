@@ -1,6 +1,6 @@
 //! Which mechanism accounts for what a wall costs: a sentence from counts, and nothing else.
 
-use super::counted::PerOperation;
+use super::counted::{FAULTS, PerOperation, SWITCHES};
 use crate::bench::workload::Unit;
 
 /// Exits of a guest that have a counter of their own in KVM, and what they are.
@@ -20,25 +20,54 @@ const SOME: f64 = 0.02;
 /// What accounts for `tax`, nanoseconds that one operation costs more than behind no wall
 /// (`None` where no difference was measured), by the counts of one operation.
 pub fn of_machine(each: &PerOperation, tax: Option<f64>) -> String {
+    if each.kvm.is_none() {
+        let unknown = "KVM does not tell its counters here".to_owned();
+        return unknown + &beside(events(each));
+    }
     let exits = each.kvm("exits");
     let tax = tax.filter(|tax| *tax > 0.0);
-    if exits < SOME {
-        return match tax {
-            None => "the guest is not left for it: its own kernel does all of it".to_owned(),
-            Some(tax) => format!(
-                "the guest is not left for it: {} more each are its own kernel's work and what \
-                 nested page tables add to a miss of the TLB",
-                Unit::Nanoseconds.show(tax)
-            ),
-        };
-    }
-    let counted = format!("{} exits an operation{}", figure(exits), causes(each));
-    match tax {
-        None => counted,
-        Some(tax) => format!(
-            "{counted}: {} of tax for each exit",
-            Unit::Nanoseconds.show(tax / exits)
+    let sentence = match tax {
+        None if exits < SOME => {
+            "the guest is not left for it: its own kernel does all of it".to_owned()
+        }
+        Some(tax) if exits < SOME => format!(
+            "the guest is not left for it: {} more each are its own kernel's work and what \
+             nested page tables add to a miss of the TLB",
+            Unit::Nanoseconds.show(tax)
         ),
+        _ => format!(
+            "{} exits an operation{}{}",
+            figure(exits),
+            causes(each),
+            shared(tax, exits, "exit")
+        ),
+    };
+    let injected = (each.kvm("irq_injections"), "interrupts injected");
+    sentence + &beside([injected].into_iter().chain(events(each)))
+}
+
+/// What the kernel that serves it counts.
+fn events(each: &PerOperation) -> impl Iterator<Item = (f64, &'static str)> {
+    [FAULTS, SWITCHES]
+        .map(|name| (each.events(name), name))
+        .into_iter()
+}
+
+/// `tax` by the `count` of what makes it.
+fn shared(tax: Option<f64>, count: f64, what: &str) -> String {
+    tax.map_or_else(String::new, |tax| {
+        let each = Unit::Nanoseconds.show(tax / count);
+        format!(": {each} of tax for each {what}")
+    })
+}
+
+/// What else was counted.
+fn beside(counts: impl Iterator<Item = (f64, &'static str)>) -> String {
+    let counts = counts.filter(|(count, _)| *count >= SOME);
+    let counts = counts.map(|(count, name)| format!("{} {name}", figure(count)));
+    match counts.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        counts => format!("; beside that {counts}"),
     }
 }
 
@@ -57,7 +86,7 @@ fn causes(each: &PerOperation) -> String {
 }
 
 /// What accounts for the tax of processes that the host's own kernel serves, where `filtered`
-/// by a seccomp filter; `bare` is what the same operation counts behind no wall.
+/// by our seccomp filter; `bare` is what the same operation counts behind no wall.
 pub fn of_processes(
     each: &PerOperation,
     bare: Option<&PerOperation>,
@@ -66,7 +95,8 @@ pub fn of_processes(
 ) -> String {
     let calls = each.all_calls();
     if calls < SOME {
-        return "it makes no system calls, so nothing of the wall is in its way".to_owned();
+        let none = "it makes no system calls, so nothing of the wall is in its way".to_owned();
+        return none + &beside(events(each));
     }
     let as_many = match bare {
         Some(bare) if (bare.all_calls() - calls).abs() < SOME.max(calls / 50.0) => {
@@ -74,15 +104,16 @@ pub fn of_processes(
         }
         _ => "",
     };
-    let counted = format!("{} system calls an operation{as_many}", figure(calls));
-    match (tax.filter(|tax| *tax > 0.0), filtered) {
-        (Some(tax), true) => format!(
-            "{counted}, each judged by the seccomp filter: {} of tax for each call",
-            Unit::Nanoseconds.show(tax / calls)
-        ),
-        (None, true) => format!("{counted}, each judged by the seccomp filter"),
-        (_, false) => counted,
-    }
+    let filter = match filtered {
+        true => ", each judged by the seccomp filter",
+        false => "",
+    };
+    format!(
+        "{} system calls an operation{as_many}{filter}{}{}",
+        figure(calls),
+        shared(tax.filter(|tax| *tax > 0.0), calls, "call"),
+        beside(events(each))
+    )
 }
 
 /// Three digits at most.
@@ -101,7 +132,7 @@ mod tests {
     fn machine(counters: &[(&str, f64)]) -> PerOperation {
         let kvm = counters.iter().map(|(name, n)| ((*name).to_owned(), *n));
         PerOperation {
-            kvm: kvm.collect(),
+            kvm: Some(kvm.collect()),
             ..PerOperation::default()
         }
     }
@@ -127,6 +158,8 @@ mod tests {
         let sentence = of_machine(&machine(&[("exits", 0.001)]), Some(12.0));
         assert!(sentence.starts_with("the guest is not left for it: 12.0 ns more"));
         assert!(!of_machine(&machine(&[]), None).contains("more"));
+        let unknown = of_machine(&PerOperation::default(), Some(12.0));
+        assert_eq!(unknown, "KVM does not tell its counters here");
     }
 
     #[test]
@@ -136,6 +169,26 @@ mod tests {
             sentence,
             "1.00 system calls an operation, as many as behind no wall, each judged by the \
              seccomp filter: 40.0 ns of tax for each call"
+        );
+    }
+
+    #[test]
+    fn what_the_kernel_counts_stands_beside_it() {
+        let counted = PerOperation {
+            events: [(FAULTS, 1.0), (SWITCHES, 0.001)].into(),
+            ..machine(&[("exits", 2.0), ("irq_injections", 1.0)])
+        };
+        assert_eq!(
+            of_machine(&counted, None),
+            "2.00 exits an operation; beside that 1.00 interrupts injected, 1.00 page faults"
+        );
+        let counted = PerOperation {
+            events: [(SWITCHES, 2.0)].into(),
+            ..processes(1.0)
+        };
+        assert_eq!(
+            of_processes(&counted, None, false, None),
+            "1.00 system calls an operation; beside that 2.00 context switches"
         );
     }
 

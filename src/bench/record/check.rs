@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Begin, Entry};
-use crate::bench::sample::{Outcome, Sample, is_figure};
+use crate::bench::sample::{Measure, Outcome, Sample, is_figure};
 
 /// The most targets.
 const MAX_TARGETS: usize = 32;
@@ -50,7 +50,7 @@ impl Checker {
                     false => Err("a count that is no figure".to_owned()),
                 }
             }
-            Entry::End(_) => Ok(()),
+            Entry::Note(_) | Entry::End(_) => Ok(()),
         }
     }
 
@@ -61,12 +61,14 @@ impl Checker {
             return Ok(());
         };
         reading.check()?;
-        for measure in &reading.measures {
-            let key = (sample.workload.clone(), measure.name.clone());
-            self.measures.insert(key);
-        }
-        match self.measures.len() <= MAX_MEASURES {
-            true => Ok(()),
+        let key = |measure: &Measure| (sample.workload.clone(), measure.name.clone());
+        let new: BTreeSet<_> = reading.measures.iter().map(key).collect();
+        let new = new.difference(&self.measures).cloned().collect::<Vec<_>>();
+        match self.measures.len() + new.len() <= MAX_MEASURES {
+            true => {
+                self.measures.extend(new);
+                Ok(())
+            }
             false => Err(format!("more than {MAX_MEASURES} measures")),
         }
     }

@@ -39,7 +39,9 @@ impl Journal {
     /// # Errors
     /// It is there, or cannot be made, or the disk is full.
     pub fn create(path: &Path, begin: Begin) -> Result<Self, JournalError> {
-        let file = File::create_new(path).map_err(|error| match error.kind() {
+        // Appended: after a line that was taken back, the next begins where that did.
+        let file = File::options().append(true).create_new(true).open(path);
+        let file = file.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => JournalError::Exists(path.to_owned()),
             _ => JournalError::Create(path.to_owned(), error),
         })?;
@@ -155,5 +157,18 @@ mod tests {
         assert!(crate::chain(&error).ends_with("No space left on device (os error 28)"));
         assert_eq!(Record::read(&path).unwrap().entries.len(), 1);
         assert_eq!(journal.record().entries.len(), 2);
+    }
+
+    #[test]
+    fn after_half_a_line_that_was_taken_back_there_is_no_hole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record");
+        let mut journal = Journal::create(&path, begin()).unwrap();
+        // Half a line came onto the disk before it was full, and was taken back.
+        journal.file.write_all(b"{\"sample\":").unwrap();
+        journal.file.set_len(journal.length).unwrap();
+        journal.append(sample(1, 10.0)).unwrap();
+        let read = Record::read(&path).unwrap();
+        assert_eq!((read.entries.len(), read.flaw), (1, None));
     }
 }

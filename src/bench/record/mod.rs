@@ -32,6 +32,8 @@ pub enum Entry {
     Explanation(Explanation),
     /// Instances of one image, side by side.
     Density(Density),
+    /// What is not there that a reader would look for, and why, in a sentence.
+    Note(String),
     /// It came to its end; what is not there then is not coming.
     End(End),
 }

@@ -93,7 +93,7 @@ impl Parts {
         let mut parts = Self::default();
         for entry in &record.entries {
             match entry {
-                Entry::Begin(_) | Entry::Sample(_) => {}
+                Entry::Begin(_) | Entry::Sample(_) | Entry::Note(_) => {}
                 Entry::Missing(missing) => parts.missing.push(missing.clone()),
                 Entry::Explanation(explanation) => parts.explanations.push(explanation.clone()),
                 Entry::Density(density) => parts.densities.push(density.clone()),

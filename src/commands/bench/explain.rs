@@ -12,7 +12,6 @@ use crate::bench::rounds::Plan;
 use crate::bench::summary::Summary;
 use crate::bench::target::Target;
 use crate::bench::workload::{Kind, Workload};
-use crate::output::say;
 use crate::report::progress::{Live, Now};
 use crate::run::Wall;
 
@@ -56,13 +55,7 @@ impl<'a> Pass<'a> {
         let mut target = Behind::new(&wanted.name, wanted.choice.clone(), true, self.shared);
         let explained = match target.prepare() {
             Ok(()) => self.explain_all(wanted, &mut target),
-            Err(reason) => {
-                let name = &wanted.name;
-                say(format_args!(
-                    "vmm: nothing is explained behind {name}: {reason}"
-                ));
-                Ok(())
-            }
+            Err(reason) => self.note(&format!("behind {}", wanted.name), &reason),
         };
         target.cleanup();
         explained
@@ -70,6 +63,7 @@ impl<'a> Pass<'a> {
 
     fn explain_all(&mut self, wanted: &Wanted, target: &mut Behind) -> Result<(), JournalError> {
         let mut live = Live::on_stderr();
+        let mut failed: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for workload in self.workloads.clone() {
             live.at(&Now {
                 doing: &format!(
@@ -81,26 +75,53 @@ impl<'a> Pass<'a> {
                 total: 0,
                 remaining: None,
             });
+            let counted = target.count(workload, self.scale);
             if self.shared.interrupt.came().is_some() {
-                break;
+                return Ok(());
             }
-            // What cannot be done has said so in the rounds.
-            if let Ok(counted) = target.count(workload, self.scale) {
-                let sentence = self.sentence(workload.name, wanted, &counted.each);
-                let names = (workload.name, wanted.name.as_str());
-                self.journal
-                    .append(Entry::Explanation(explanation(names, &counted, sentence)))?;
-                self.remember(workload.name, wanted, counted);
+            match counted {
+                Ok(counted) => self.explain(workload.name, wanted, counted)?,
+                Err(failure) => {
+                    let reason = crate::chain(&failure);
+                    failed.entry(reason).or_default().push(workload.name);
+                }
             }
         }
-        Ok(())
+        drop(live);
+        failed.into_iter().try_for_each(|(reason, workloads)| {
+            let what = format!("of {} behind {}", workloads.join(", "), wanted.name);
+            self.note(&what, &reason)
+        })
+    }
+
+    fn explain(
+        &mut self,
+        workload: &'a str,
+        wanted: &Wanted,
+        counted: Counted,
+    ) -> Result<(), JournalError> {
+        let sentence = self.sentence(workload, wanted, &counted.each);
+        let names = (workload, wanted.name.as_str());
+        let explanation = explanation(names, &counted, sentence);
+        self.remember(workload, wanted, counted);
+        self.journal.append(Entry::Explanation(explanation))
+    }
+
+    /// Writes down why there is nothing.
+    fn note(&mut self, what: &str, reason: &str) -> Result<(), JournalError> {
+        let note = format!("Nothing is explained {what}: {reason}.");
+        self.journal.append(Entry::Note(note))
     }
 
     fn sentence(&self, workload: &str, wanted: &Wanted, each: &PerOperation) -> String {
         let tax = tax(&self.summary, workload, &wanted.name);
         match wanted.choice.wall {
             Wall::Vm => sentence::of_machine(each, tax),
-            Wall::Container => sentence::of_processes(each, self.bare.get(workload), true, tax),
+            Wall::Container => {
+                // Another runtime may have its own way with it.
+                let filtered = wanted.choice.runtime.is_none();
+                sentence::of_processes(each, self.bare.get(workload), filtered, tax)
+            }
             Wall::Process => sentence::of_processes(each, None, false, None),
         }
     }

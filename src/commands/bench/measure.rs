@@ -25,20 +25,13 @@ use crate::bench::workload::{Kind, Unit, Workload};
 use crate::cli::bench::Measure;
 use crate::image::{Image, ResolveOptions, Store};
 use crate::kernel::Kernels;
-use crate::output::say;
 use crate::report::progress::{Live, Now};
 use crate::run::Wall;
 
 /// Measures what `options` say, tells it, and writes it down.
 pub(super) fn run(options: Measure) -> Result<ExitCode, Failure> {
     let exports = Exports::open(options.results.exports()?)?;
-    let prepared = match Prepared::of(&options, &exports) {
-        Ok(prepared) => prepared,
-        Err(error) => {
-            exports.forget();
-            return Err(error);
-        }
-    };
+    let prepared = Prepared::of(&options, &exports)?;
     let shared = Rc::clone(&prepared.shared);
     let (record, path, written) = prepared.measure();
     results::publish(&record, &path, exports, options.results.details)?;
@@ -101,8 +94,7 @@ impl Prepared {
         let (meanwhile, own) = (Meanwhile::begin(), usage::of_ourselves());
         let end = self.rounds();
         let own = usage::of_ourselves().saturating_sub(own);
-        let explained = self.explanations();
-        self.densities();
+        let explained = self.explanations().and_then(|()| self.densities());
         let end = End {
             during: [meanwhile.facts(), self.own_work(own)].concat(),
             seconds: self.journal.elapsed().as_secs(),
@@ -155,24 +147,25 @@ impl Prepared {
         }
     }
 
-    fn densities(&mut self) {
-        let Some(bounds) = self.bounds else { return };
+    fn densities(&mut self) -> Result<(), JournalError> {
+        let Some(bounds) = self.bounds else {
+            return Ok(());
+        };
         let wanted = std::mem::take(&mut self.wanted).into_iter();
         let missing = self.missing();
-        let wanted =
+        let mut wanted =
             wanted.filter(|wanted| wanted.control_of.is_none() && !missing.contains(&wanted.name));
-        for wanted in wanted {
-            if self.shared.interrupt.came().is_some() {
-                return;
-            }
-            self.density(&wanted, bounds);
-        }
+        wanted.try_for_each(|wanted| match self.shared.interrupt.came() {
+            Some(_) => Ok(()),
+            None => self.density(&wanted, bounds),
+        })
     }
 
-    fn density(&mut self, wanted: &Wanted, bounds: Bounds) {
+    fn density(&mut self, wanted: &Wanted, bounds: Bounds) -> Result<(), JournalError> {
         let (journal, shared) = (&mut self.journal, &self.shared);
         let target = (wanted.name.as_str(), wanted.choice.clone());
         let mut live = Live::on_stderr();
+        let mut written = Ok(());
         let base = &self.image.base.path;
         let counted = density::measure(target, base, shared, bounds, |density| {
             live.at(&Now {
@@ -182,15 +175,18 @@ impl Prepared {
                 total: 0,
                 remaining: None,
             });
-            journal.append(Entry::Density(density)).is_ok() && shared.interrupt.came().is_none()
+            written = journal.append(Entry::Density(density));
+            written.is_ok() && shared.interrupt.came().is_none()
         });
         drop(live);
-        if let (Err(failure), None) = (counted, self.shared.interrupt.came()) {
-            let reason = crate::chain(&failure);
-            say(format_args!(
-                "vmm: no more instances behind {}: {reason}",
-                wanted.name
-            ));
+        written?;
+        match (counted, self.shared.interrupt.came()) {
+            (Err(failure), None) => self.journal.append(Entry::Note(format!(
+                "There were no more instances behind {}: {}.",
+                wanted.name,
+                crate::chain(&failure)
+            ))),
+            _ => Ok(()),
         }
     }
 

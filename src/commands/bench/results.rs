@@ -21,15 +21,25 @@ const WIDTH: u16 = 120;
 #[error("cannot write {0}")]
 pub struct ExportError(PathBuf, #[source] io::Error);
 
-/// Files that results go to.
+/// Files that results go to. Dropped before they are written, none is left that was not there.
 pub struct Exports {
-    files: Vec<(Format, PathBuf, File)>,
+    files: Vec<Export>,
     /// Where the record itself is to be.
     records: Vec<PathBuf>,
 }
 
+/// A file that is open, and as it was.
+struct Export {
+    format: Format,
+    path: PathBuf,
+    file: File,
+    /// Whether it was not there before.
+    is_new: bool,
+}
+
 impl Exports {
-    /// Opens every file that is not a record, empty; those are made by whoever writes them.
+    /// Opens every file that is not a record, and changes none; those are made by whoever writes
+    /// them.
     ///
     /// # Errors
     /// One cannot be made.
@@ -37,14 +47,20 @@ impl Exports {
         let (records, files): (Vec<_>, Vec<_>) = wanted
             .into_iter()
             .partition(|(format, _)| *format == Format::Json);
-        let open = |(format, path): (Format, PathBuf)| match File::create(&path) {
-            Ok(file) => Ok((format, path, file)),
-            Err(error) => Err(ExportError(path, error)),
-        };
-        Ok(Self {
-            files: files.into_iter().map(open).collect::<Result<_, _>>()?,
+        let mut exports = Self {
+            files: Vec::new(),
             records: records.into_iter().map(|(_, path)| path).collect(),
-        })
+        };
+        for (format, path) in files {
+            let (file, is_new) = open(&path).map_err(|error| ExportError(path.clone(), error))?;
+            exports.files.push(Export {
+                format,
+                path,
+                file,
+                is_new,
+            });
+        }
+        Ok(exports)
     }
 
     /// The first place of the record itself.
@@ -70,22 +86,46 @@ impl Exports {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn write(self, record: &Record) -> Result<(), ExportError> {
+    pub fn write(mut self, record: &Record) -> Result<(), ExportError> {
         let summary = Summary::of(record);
-        for (format, path, file) in self.files {
-            let mut out = BufWriter::new(file);
-            report::write(format, &summary, record, &mut out)
-                .and_then(|()| out.flush())
-                .map_err(|error| ExportError(path, error))?;
+        for Export {
+            format, path, file, ..
+        } in self.files.drain(..)
+        {
+            let written = empty(&file).and_then(|()| {
+                let mut out = BufWriter::new(file);
+                report::write(format, &summary, record, &mut out)?;
+                out.flush()
+            });
+            written.map_err(|error| ExportError(path, error))?;
         }
         Ok(())
     }
+}
 
-    /// Takes away files that nothing will be written to.
-    pub fn forget(self) {
-        for (_, path, _) in self.files {
-            let _ = fs::remove_file(path);
+impl Drop for Exports {
+    fn drop(&mut self) {
+        for export in self.files.iter().filter(|export| export.is_new) {
+            let _ = fs::remove_file(&export.path);
         }
+    }
+}
+
+/// The file at `path`, as it is, and whether it was not there.
+fn open(path: &Path) -> io::Result<(File, bool)> {
+    match File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Ok((File::options().write(true).open(path)?, false))
+        }
+        file => Ok((file?, true)),
+    }
+}
+
+/// What it had before is gone, where it can have something: a pipe or a terminal has not.
+fn empty(file: &File) -> io::Result<()> {
+    match file.metadata()?.is_file() {
+        true => file.set_len(0),
+        false => Ok(()),
     }
 }
 
@@ -150,6 +190,33 @@ mod tests {
             .err()
             .unwrap();
         assert_eq!(error.to_string(), "cannot write /no/such/a.csv");
+    }
+
+    #[test]
+    fn a_bench_that_never_starts_changes_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new] = ["old.csv", "new.csv"].map(|name| folder.path().join(name));
+        fs::write(&old, "mine").unwrap();
+        let both = [&old, &new].map(|path| (Format::Csv, path.clone()));
+        drop(Exports::open(both.to_vec()).unwrap());
+        assert_eq!(fs::read_to_string(&old).unwrap(), "mine");
+        assert!(!new.exists());
+        let failed = Exports::open(vec![
+            (Format::Csv, new.clone()),
+            (Format::Csv, "/no/such/a.csv".into()),
+        ]);
+        assert!(failed.is_err() && !new.exists());
+    }
+
+    #[test]
+    fn what_was_there_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.md");
+        fs::write(&path, "x".repeat(1 << 20)).unwrap();
+        let exports = Exports::open(vec![(Format::Markdown, path.clone())]).unwrap();
+        exports.write(&report::example::record()).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("xxx") && text.len() > 100);
     }
 
     #[test]

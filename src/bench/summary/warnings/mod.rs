@@ -12,8 +12,9 @@ mod figures;
 use super::rows::Columns;
 use super::runs::{Pair, Runs};
 use super::{Cell, Row};
-use crate::bench::record::{End, Record};
+use crate::bench::record::{End, Entry, Record};
 use crate::bench::statistics::interval;
+use crate::output::plain;
 
 /// So many rounds make a result that needs no warning.
 const ENOUGH_ROUNDS: usize = 30;
@@ -37,6 +38,7 @@ impl<'a> Seen<'a> {
             .flatten()
             .collect();
         warnings.extend(self.failures());
+        warnings.extend(self.notes());
         warnings.extend(self.few_rounds());
         warnings.extend(self.control());
         warnings.extend(self.load());
@@ -79,6 +81,15 @@ impl<'a> Seen<'a> {
                 counted(pair.count as usize, "run"),
                 consequence(pair),
             ))
+        })
+    }
+
+    fn notes(&self) -> impl Iterator<Item = String> {
+        let entries = self.record.entries.iter();
+        entries.filter_map(|entry| match entry {
+            // Whoever wrote it may be hostile.
+            Entry::Note(sentence) => Some(plain(sentence)),
+            _ => None,
         })
     }
 
