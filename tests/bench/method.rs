@@ -1,13 +1,18 @@
-//! The method alone: how long figures, intervals and warnings of 100,000 samples take.
-//! `cargo bench --bench method`.
+//! The method alone: how long figures, intervals and warnings of 100,000 samples take, and how
+//! much processor time it takes to measure a run, beside the run. `cargo bench --bench method`.
 
 use std::hint::black_box;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use vmm::bench::behind::run::{Deadline, Ending, Event, Run};
+use vmm::bench::behind::{Interrupt, usage};
 use vmm::bench::record::{Begin, Entry, FORMAT, Record, TargetNote, VERSION};
 use vmm::bench::sample::{Measure, Outcome, Reading, Sample};
 use vmm::bench::summary::Summary;
 use vmm::bench::workload::Unit;
+use vmm::config::CpuList;
 
 const TARGETS: [&str; 4] = ["process", "process again", "container", "vm"];
 const ROUNDS: u32 = 25_000;
@@ -63,9 +68,42 @@ fn summaries(criterion: &mut Criterion) {
     });
 }
 
+/// `true` as a bare child, and as a run that is waited for, listened to and timed.
+fn a_run(criterion: &mut Criterion) {
+    let (interrupt, cpus) = (Interrupt::take().unwrap(), CpuList::of_this_thread());
+    let mut group = criterion.benchmark_group("processor time of a run of true");
+    group.bench_function("bare", |bencher| {
+        bencher.iter_custom(|times| used(times, || drop(nothing().status())));
+    });
+    group.bench_function("measured", |bencher| {
+        let measured = || {
+            let mut run = Run::start(nothing(), &cpus, Ending::Asked).unwrap();
+            let deadline = Deadline::after(Duration::from_secs(60));
+            while run.next(&mut Vec::new(), deadline, &interrupt).unwrap() != Event::Ended {}
+            run.status().unwrap();
+        };
+        bencher.iter_custom(|times| used(times, measured));
+    });
+    group.finish();
+}
+
+fn nothing() -> Command {
+    let mut command = Command::new("true");
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+}
+
+/// Processor time of `work`, done so many times, and of the children that it has waited for.
+fn used(times: u64, work: impl Fn()) -> Duration {
+    let now = || usage::of_ourselves() + usage::of_ended();
+    let before = now();
+    (0..times).for_each(|_| work());
+    Duration::from_nanos(now() - before)
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10);
-    targets = summaries
+    targets = summaries, a_run
 }
 criterion_main!(benches);
