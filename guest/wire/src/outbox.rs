@@ -7,6 +7,9 @@ use crate::{Frame, FrameError, Kind, Stream};
 /// Above this, streams wait; what must be said (a signal, the end of a command) is still added.
 const HIGH: usize = 128 << 10;
 
+/// Above this, the other side makes us say more than it takes.
+const OVERFULL: usize = 1 << 20;
+
 /// Frames in their order, as bytes.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -39,6 +42,12 @@ impl Outbox {
         self.unsent().len() < HIGH
     }
 
+    /// Whether so much is unsent that whoever makes us say more is not to be heard. An honest
+    /// other side takes what we say before it says more.
+    pub fn is_overfull(&self) -> bool {
+        self.unsent().len() >= OVERFULL
+    }
+
     /// Whether all is sent.
     pub fn is_empty(&self) -> bool {
         self.unsent().is_empty()
@@ -52,14 +61,22 @@ impl Outbox {
         while !self.is_empty() {
             match port.write(self.unsent()) {
                 Ok(count) => self.sent = self.sent.saturating_add(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        self.bytes.clear();
-        self.sent = 0;
+        self.forget_sent();
         Ok(())
+    }
+
+    /// A port that never takes all of it would make it grow for ever. What is moved is no more
+    /// than what was sent.
+    fn forget_sent(&mut self) {
+        if self.sent * 2 >= self.bytes.len() {
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
     }
 
     fn unsent(&self) -> &[u8] {
@@ -110,6 +127,35 @@ mod tests {
         outbox.flush(&mut port).unwrap();
         assert!(outbox.is_empty());
         assert_eq!(port.taken.len(), HEADER_SIZE + 2);
+    }
+
+    #[test]
+    fn a_port_that_never_takes_all_of_it_does_not_make_it_grow() {
+        let mut outbox = Outbox::default();
+        for _ in 0..1000 {
+            outbox.say(STREAM, Kind::Data, &[0; 1000]);
+            let room = outbox.unsent().len() - 1;
+            outbox.flush(&mut Port {
+                taken: Vec::new(),
+                room,
+            })
+            .unwrap();
+            assert_eq!(outbox.unsent().len(), 1);
+        }
+        assert!(outbox.bytes.len() < 10_000, "{}", outbox.bytes.len());
+    }
+
+    #[test]
+    fn whoever_does_not_take_what_is_said_to_him_is_not_heard_any_more() {
+        let mut outbox = Outbox::default();
+        let mut frames = 0;
+        while !outbox.is_overfull() {
+            outbox.say(STREAM, Kind::Credit, &[0; 8]);
+            frames += 1;
+        }
+        assert!(frames > 10_000, "{frames}");
+        outbox.flush(io::sink()).unwrap();
+        assert!(!outbox.is_overfull());
     }
 
     #[test]

@@ -110,7 +110,9 @@ impl Attendant {
                 visitor: None,
                 listener,
             } => {
-                events.push(PollFd::new(listener, PollFlags::IN));
+                if !self.rests {
+                    events.push(PollFd::new(listener, PollFlags::IN));
+                }
             }
             Role::Keeper {
                 visitor: Some(way), ..
@@ -165,11 +167,11 @@ impl Attendant {
                 return;
             };
             let Some(way) = visitor else {
-                *visitor = come_in(listener);
-                match visitor {
-                    Some(_) => continue,
-                    None => return,
+                match come_in(listener) {
+                    Ok(way) => *visitor = Some(way),
+                    Err(error) => return self.rest_if_it_is_serious(&error),
                 }
+                continue;
             };
             match post::receive(way) {
                 Ok(Some(connection)) => self.meeting.add_theirs(connection),
@@ -216,10 +218,10 @@ impl Attendant {
     }
 }
 
-fn come_in(listener: &UnixListener) -> Option<UnixStream> {
-    let (way, _) = listener.accept().ok()?;
-    way.set_nonblocking(true).ok()?;
-    Some(way)
+fn come_in(listener: &UnixListener) -> io::Result<UnixStream> {
+    let (way, _) = listener.accept()?;
+    way.set_nonblocking(true)?;
+    Ok(way)
 }
 
 /// A keeper says nothing: all that can be read of him is his end.

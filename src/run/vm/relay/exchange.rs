@@ -80,15 +80,26 @@ impl Exchange {
             if !is_there {
                 return Ok(());
             }
-            self.outbox.flush(&self.port).or_else(if_gone)?;
+            self.flush()?;
+        }
+    }
+
+    /// Says what there is to say. That the guest is gone is found by reading, after what it has
+    /// said last; it hears nothing any more.
+    fn flush(&mut self) -> io::Result<()> {
+        match self.outbox.flush(&self.port) {
+            Err(error) if is_gone(&error) => {
+                self.outbox = Outbox::default();
+                Ok(())
+            }
+            flushed => flushed,
         }
     }
 
     fn wait(&self) -> io::Result<()> {
-        let to_guest = match self.outbox.is_empty() {
-            true => PollFlags::IN,
-            false => PollFlags::IN | PollFlags::OUT,
-        };
+        let mut to_guest = PollFlags::empty();
+        to_guest.set(PollFlags::IN, !self.outbox.is_overfull());
+        to_guest.set(PollFlags::OUT, !self.outbox.is_empty());
         let mut events = vec![
             PollFd::new(&self.port, to_guest),
             PollFd::new(&self.wake, PollFlags::IN),
@@ -139,8 +150,12 @@ impl Exchange {
             .say(Stream::new(number, Part::Whole), kind, payload);
     }
 
-    /// Takes what the guest has said; whether it is still there.
+    /// Takes what the guest has said; whether it is still there. A guest that makes us answer more
+    /// than it reads is not heard until it has read.
     fn hear(&mut self) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+        if self.outbox.is_overfull() {
+            return Ok(true);
+        }
         let mut piece = vec![0; 64 << 10];
         loop {
             match self.port.read(&mut piece) {
@@ -197,10 +212,9 @@ impl Exchange {
     }
 }
 
-/// That the guest is gone is found by reading, after what it has said last.
-fn if_gone(error: io::Error) -> io::Result<()> {
-    match error.kind() {
-        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => Ok(()),
-        _ => Err(error),
-    }
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
+    )
 }

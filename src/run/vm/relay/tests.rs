@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{PipeReader, Read, Write, pipe};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wire::{Decoder, Exited, Frame, Kind, MAX_DATA, Part, Ready, Stream, WINDOW};
 
 use super::*;
@@ -244,4 +245,42 @@ fn signals_and_sizes_reach_the_session_that_they_are_for() {
     assert_eq!((stream.session(), signal), (1, vec![15, 0, 0, 0]));
     let (stream, _, size) = guest.hear_kind(Kind::Resize);
     assert_eq!((stream.session(), size), (1, vec![1, 0, 2, 0]));
+}
+
+#[test]
+fn a_guest_that_does_not_hear_the_answers_is_not_heard_until_it_does() {
+    const MOST: usize = 64 << 20;
+    let (orders, mut guest) = relay();
+    let stranger = Stream::new(Stream::GUEST_SESSIONS, Part::Whole);
+    let mut questions = Vec::new();
+    for _ in 0..1000 {
+        // Each is answered twice: it has ended, in both directions.
+        let question = Frame::new(stranger, Kind::Connect, b"nobody");
+        question.encode(&mut questions).unwrap();
+    }
+    guest.port.set_nonblocking(true).unwrap();
+    let mut said = 0;
+    while can_be_written(&guest.port) {
+        let rest = &questions[said % questions.len()..];
+        said += guest.port.write(rest).unwrap();
+        assert!(said < MOST, "all of it is answered, in memory of the host");
+    }
+    guest.port.set_nonblocking(false).unwrap();
+    for _ in 0..60_000 {
+        assert_eq!(guest.hear().1, Kind::End);
+    }
+    let rest = &questions[said % questions.len()..];
+    guest.port.write_all(rest).unwrap();
+    let _remote = orders.open(&launch(), streams().0).unwrap();
+    guest.hear_kind(Kind::Open);
+}
+
+/// Whether it can before long.
+fn can_be_written(port: &UnixStream) -> bool {
+    let moment = Timespec {
+        tv_sec: 0,
+        tv_nsec: 300_000_000,
+    };
+    let mut polled = [PollFd::new(port, PollFlags::OUT)];
+    poll(&mut polled, Some(&moment)).unwrap() > 0
 }
