@@ -27,12 +27,16 @@ impl Process {
         Ok(Self { pid, fd })
     }
 
-    /// Takes `child` over.
+    /// Takes `child` over, which is killed if that cannot be done.
     ///
     /// # Errors
     /// The host has no file descriptor left.
-    pub fn of(child: Child) -> io::Result<Self> {
-        Self::open(Pid::from_child(&child))
+    pub fn of(mut child: Child) -> io::Result<Self> {
+        Self::open(Pid::from_child(&child)).inspect_err(|_| {
+            // Nobody would ever hear of its end.
+            let _ = child.kill();
+            let _ = child.wait();
+        })
     }
 
     /// Its number, as the host counts.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
+use super::duration::some_duration;
 use crate::bench::density;
 use crate::bench::vmms::template::Template;
 use crate::bench::workload::BUILT_IN;
@@ -187,11 +188,11 @@ pub struct Measure {
     pub rounds: u32,
 
     /// Begin no round that would not end in time [default: by the suite, 1m to 1h]
-    #[arg(long, value_name = "DUR", value_parser = duration, help_heading = "Rounds")]
+    #[arg(long, value_name = "DUR", value_parser = some_duration, help_heading = "Rounds")]
     pub time_budget: Option<Duration>,
 
     /// How long one run may take
-    #[arg(long, value_name = "DUR", value_parser = duration, default_value = "60s", help_heading = "Rounds")]
+    #[arg(long, value_name = "DUR", value_parser = some_duration, default_value = "60s", help_heading = "Rounds")]
     pub timeout: Duration,
 
     /// Then count what each workload reaches, untimed: exits of the guest, system calls of the
@@ -292,43 +293,9 @@ fn memory(text: &str) -> Result<Memory, String> {
     Ok(Memory(Some(size.bytes())))
 }
 
-/// A number of seconds, or one with a suffix.
-fn duration(text: &str) -> Result<Duration, String> {
-    let units = [
-        ("ms", 0.001),
-        ("s", 1.0),
-        ("m", 60.0),
-        ("h", 3600.0),
-        ("", 1.0),
-    ];
-    let found = units.iter().find_map(|(suffix, seconds)| {
-        let number: f64 = text.strip_suffix(suffix)?.parse().ok()?;
-        Some(number * seconds)
-    });
-    let seconds = found.ok_or("use seconds, or a suffix, as in 500ms, 90s, 3m or 1h")?;
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(Duration::ZERO) => Err("no time at all".to_owned()),
-        duration => duration.map_err(|error| error.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_duration_has_a_suffix_or_is_in_seconds() {
-        let seconds = |text| duration(text).map(|duration| duration.as_secs_f64());
-        let all = ["500ms", "90", "90s", "1.5m", "2h"].map(|text| seconds(text).unwrap());
-        assert_eq!(all, [0.5, 90.0, 90.0, 90.0, 7200.0]);
-    }
-
-    #[test]
-    fn what_is_no_duration_is_refused() {
-        for text in ["", "s", "-1", "0", "nan", "inf", "1d", "1 s", "1e300h"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn exports_are_pairs_of_format_and_file() {

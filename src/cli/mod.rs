@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod compare;
+mod duration;
 pub mod image;
 pub mod instances;
 pub mod keep;

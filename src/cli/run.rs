@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use super::duration::duration;
 use crate::cgroup::Limits;
 use crate::config::parse_bytes;
 use crate::image::Platform;
@@ -96,12 +97,12 @@ pub struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
     pub pids: Option<u64>,
 
-    /// End the command after this many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Limits")]
+    /// End the command after so long: seconds, or as 500ms, 90s, 3m, 1h
+    #[arg(long, value_name = "DUR", value_parser = duration, help_heading = "Limits")]
     pub timeout: Option<Duration>,
 
-    /// Seconds between asking the command to end (TERM) and making it (KILL)
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10", help_heading = "Limits")]
+    /// How long after asking the command to end (TERM) it is made to (KILL)
+    #[arg(long, value_name = "DUR", value_parser = duration, default_value = "10", help_heading = "Limits")]
     pub grace: Duration,
 
     /// OCI runtime for the container wall (runc, crun, runsc …) [default: our own]
@@ -184,11 +185,6 @@ fn variable(text: &str) -> Result<(String, String), String> {
         true => Err("the name is missing: use NAME=VALUE".to_owned()),
         false => Ok((name.to_owned(), value)),
     }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().map_err(|_| "not a number of seconds")?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 fn cpus(text: &str) -> Result<f64, String> {

@@ -1,6 +1,11 @@
 //! The method alone: how long figures, intervals and warnings of 100,000 samples take, and how
 //! much processor time it takes to measure a run, beside the run. `cargo bench --bench method`.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark ends with its first surprise"
+)]
+
 use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::time::Duration;

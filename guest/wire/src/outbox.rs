@@ -73,7 +73,7 @@ impl Outbox {
     /// A port that never takes all of it would make it grow for ever. What is moved is no more
     /// than what was sent.
     fn forget_sent(&mut self) {
-        if self.sent * 2 >= self.bytes.len() {
+        if self.sent >= self.unsent().len() {
             self.bytes.drain(..self.sent);
             self.sent = 0;
         }
@@ -135,11 +135,12 @@ mod tests {
         for _ in 0..1000 {
             outbox.say(STREAM, Kind::Data, &[0; 1000]);
             let room = outbox.unsent().len() - 1;
-            outbox.flush(&mut Port {
-                taken: Vec::new(),
-                room,
-            })
-            .unwrap();
+            outbox
+                .flush(&mut Port {
+                    taken: Vec::new(),
+                    room,
+                })
+                .unwrap();
             assert_eq!(outbox.unsent().len(), 1);
         }
         assert!(outbox.bytes.len() < 10_000, "{}", outbox.bytes.len());

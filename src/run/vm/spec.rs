@@ -183,8 +183,9 @@ fn disk(path: PathBuf, serial: &str, readonly: bool) -> DiskConfig {
     }
 }
 
-/// What a command may use, and beside it what a kernel takes for itself: its own size, and
-/// a sixtieth of all memory for the descriptions of its pages.
+/// What a command may use, and beside it what a kernel takes for itself: its own size, and of
+/// all memory a part for the descriptions of its pages (64 bytes for 4096) and as much again for
+/// what else grows with it.
 fn memory_for(limit: Option<u64>) -> Result<MemorySize, Failure> {
     const KERNEL: u64 = 96 << 20;
     let bytes = match limit {
