@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::ops::Range;
 use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags};
@@ -20,8 +21,10 @@ pub struct Joint {
 /// What one end says to the other.
 #[derive(Default)]
 struct Flow {
-    /// What was said, and has not arrived.
-    bytes: Vec<u8>,
+    /// Room for what is said, made when something is.
+    buffer: Vec<u8>,
+    /// The part of it that was said, and has not arrived.
+    held: Range<usize>,
     /// How far this end is.
     state: State,
     /// Whether nothing is said any more that has not come yet.
@@ -90,7 +93,7 @@ impl Joint {
         let of = |end, own: &Flow, other: &Flow| {
             let mut events = PollFlags::empty();
             events.set(PollFlags::IN, own.may_read());
-            events.set(PollFlags::OUT, !other.bytes.is_empty());
+            events.set(PollFlags::OUT, !other.held.is_empty());
             (!events.is_empty()).then(|| PollFd::new(end, events))
         };
         let interests = [of(a, there, back), of(b, back, there)];
@@ -100,14 +103,14 @@ impl Joint {
 
 impl Flow {
     fn may_read(&self) -> bool {
-        self.state == State::Open && self.bytes.is_empty()
+        self.state == State::Open && self.held.is_empty()
     }
 
     fn pump(&mut self, from: &UnixStream, to: &UnixStream) {
         for _ in 0..TURNS {
             let could_read = self.read(from);
             self.write(from, to);
-            if !could_read || !self.bytes.is_empty() {
+            if !could_read || !self.held.is_empty() {
                 return;
             }
         }
@@ -118,11 +121,13 @@ impl Flow {
         if !self.may_read() {
             return self.state == State::Said;
         }
-        self.bytes.resize(ROOM, 0);
-        let read = from.read(&mut self.bytes);
-        self.bytes.truncate(*read.as_ref().unwrap_or(&0));
-        match read {
-            Ok(1..) => true,
+        // Not written over each time: most of what is read is far shorter.
+        self.buffer.resize(ROOM, 0);
+        match from.read(&mut self.buffer) {
+            Ok(count @ 1..) => {
+                self.held = 0..count;
+                true
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => true,
             Err(error) if error.kind() == ErrorKind::WouldBlock && !self.is_last => false,
             // One that was killed with something unread resets: an end as well.
@@ -134,9 +139,9 @@ impl Flow {
     }
 
     fn write(&mut self, from: &UnixStream, mut to: &UnixStream) {
-        while !self.bytes.is_empty() {
-            match to.write(&self.bytes) {
-                Ok(count) => drop(self.bytes.drain(..count)),
+        while !self.held.is_empty() {
+            match to.write(&self.buffer[self.held.clone()]) {
+                Ok(count) => self.held.start += count,
                 Err(error) if is_later(&error) => return,
                 // Nobody reads any more: whoever writes learns that by SIGPIPE.
                 Err(_) => return self.end(from.shutdown(Shutdown::Read)),
@@ -149,7 +154,8 @@ impl Flow {
 
     /// One that has gone meanwhile need not be told.
     fn end(&mut self, _told: io::Result<()>) {
-        self.bytes.clear();
+        self.held = 0..0;
+        self.buffer = Vec::new();
         self.state = State::Over;
     }
 }
@@ -231,7 +237,7 @@ mod tests {
             }
         }
         assert!(sent < 2 << 20, "{sent} bytes lie in between");
-        assert!(joint.flows[0].bytes.len() <= ROOM);
+        assert!(joint.flows[0].buffer.len() == ROOM);
     }
 
     #[test]
