@@ -38,7 +38,21 @@ pub enum Kind {
     Session {
         /// How often for a sample of the suite `quick`, on a host whose KVM is native.
         operations: u64,
+        /// Whether it needs another instance, at the other end of a channel.
+        peer: bool,
     },
+}
+
+impl Workload {
+    /// Whether a probe that stands behind its wall does it.
+    pub fn is_session(&self) -> bool {
+        matches!(self.kind, Kind::Session { .. })
+    }
+
+    /// Whether it needs another instance, at the other end of a channel.
+    pub fn needs_peer(&self) -> bool {
+        matches!(self.kind, Kind::Session { peer: true, .. })
+    }
 }
 
 /// What a measure is in. Less is always cheaper.

@@ -2,8 +2,9 @@
 //!
 //! - `probe facts CANARIES`: what is seen and can be reached here; CANARIES is JSON
 //! - `probe list`: the names of the workloads
-//! - `probe serve [--directory DIR]`: does each workload that a line of standard input orders,
-//!   and answers with a line; files are made below DIR (`/var/tmp`) and gone in the end
+//! - `probe serve [--directory DIR] [--peer]`: does each workload that a line of standard input
+//!   orders, and answers with a line; files are made below DIR (`/var/tmp`) and gone in the end.
+//!   A peer also does what another instance asks for by its channel
 //! - `probe mark`: a byte as soon as it runs, and another as late as it can
 //! - `probe connect SOCKET`: joins its standard streams with a socket, which few images have a
 //!   program for
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     }
 }
 
-const USAGE: &str = "usage: probe facts CANARIES | list | serve [--directory DIR] | mark | connect SOCKET | nothing";
+const USAGE: &str = "usage: probe facts CANARIES | list | serve [--directory DIR] [--peer] | mark | connect SOCKET | nothing";
 
 fn run() -> io::Result<()> {
     let words: Vec<String> = std::env::args().collect();
@@ -49,6 +50,7 @@ fn run() -> io::Result<()> {
         [_, "list"] => list(),
         [_, "serve"] => serve::run("/var/tmp"),
         [_, "serve", "--directory", directory] => serve::run(directory),
+        [_, "serve", "--directory", directory, "--peer"] => serve::run_as_peer(directory),
         [_, "connect", socket] => connect::run(socket),
         [_, "nothing"] => Ok(()),
         _ => Err(io::Error::other(USAGE)),

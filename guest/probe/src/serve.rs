@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
+use std::thread;
 
 use wire::{Answer, Order};
 
@@ -14,6 +15,18 @@ const LONGEST: u64 = 4096;
 pub fn run(below: &str) -> io::Result<()> {
     let mut place = Place::below(Path::new(below));
     answer_all(io::stdin().lock(), io::stdout().lock(), &mut place)
+}
+
+/// As [`run`], while whatever another instance asks for by its channel is done as well.
+pub fn run_as_peer(below: &str) -> io::Result<()> {
+    let serving = thread::Builder::new().spawn(|| {
+        if let Err(error) = work::channel::serve() {
+            // The other side learns that nobody is here when its time has passed.
+            eprintln!("probe: {error}");
+        }
+    });
+    serving?;
+    run(below)
 }
 
 fn answer_all(

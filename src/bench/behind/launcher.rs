@@ -14,6 +14,9 @@ const GRACE: &str = "2";
 /// Longer names of targets are cut: names of instances have an end.
 const LONGEST: usize = 30;
 
+/// And those of channels.
+const LONGEST_CHANNEL: usize = 32;
+
 /// A wall, and what puts it up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
@@ -53,13 +56,35 @@ impl Launcher {
         &self.name
     }
 
-    /// A probe that stands, with files of its own.
-    pub fn session(&self) -> Command {
+    /// A probe that stands, with files of its own; with a channel to its peer, if it has one.
+    pub fn session(&self, has_peer: bool) -> Command {
         let mut command = self.run();
         command.args(["--name", &self.name, "--keep", &self.name]);
+        if has_peer {
+            command.args(["--channel", &self.channel()]);
+        }
         // Every image has this directory.
         self.add_probe(&mut command, &["serve", "--directory", "/"]);
         command
+    }
+
+    /// The instance at the other end of the session's channel.
+    pub fn peer(&self) -> String {
+        format!("{}-peer", self.name)
+    }
+
+    /// A probe that stands there, with no file of its own.
+    pub fn peer_session(&self) -> Command {
+        let mut command = self.run();
+        command.args(["--name", &self.peer(), "--channel", &self.channel()]);
+        self.add_probe(&mut command, &["serve", "--directory", "/", "--peer"]);
+        command
+    }
+
+    /// Names of channels are narrower than those of instances.
+    fn channel(&self) -> String {
+        let name = self.name.to_ascii_lowercase();
+        name.chars().take(LONGEST_CHANNEL).collect()
     }
 
     /// A probe that stands as the instance `name`, with no file of its own.

@@ -60,12 +60,31 @@ const WATCHED: u64 = 200;
 /// What part of a run is done to find out how long it takes: one in so many.
 const TRIED: u64 = 20;
 
+/// What workloads need of a wall, beyond that it can be put up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// A probe that stands behind it.
+    pub session: bool,
+    /// Another one, at the other end of a channel.
+    pub peer: bool,
+}
+
+impl Needs {
+    /// Those of `workloads`.
+    pub fn of(workloads: &[Workload]) -> Self {
+        Self {
+            session: workloads.iter().any(Workload::is_session),
+            peer: workloads.iter().any(Workload::needs_peer),
+        }
+    }
+}
+
 /// A wall.
 pub struct Behind {
     name: String,
     control_of: Option<String>,
     launcher: Launcher,
-    has_sessions: bool,
+    needs: Needs,
     session: Option<Session>,
     failed_starts: u32,
     /// How often each workload is done at most.
@@ -73,13 +92,13 @@ pub struct Behind {
 }
 
 impl Behind {
-    /// The target `name`, not yet prepared. It has a session if `has_sessions`.
-    pub fn new(name: &str, choice: Choice, has_sessions: bool, shared: &Rc<Shared>) -> Self {
+    /// The target `name`, not yet prepared.
+    pub fn new(name: &str, choice: Choice, needs: Needs, shared: &Rc<Shared>) -> Self {
         Self {
             name: name.to_owned(),
             control_of: None,
             launcher: Launcher::new(name, choice, Rc::clone(shared)),
-            has_sessions,
+            needs,
             session: None,
             failed_starts: 0,
             most: BTreeMap::new(),
@@ -99,12 +118,24 @@ impl Behind {
                 return Err(Failure::GivenUp(PATIENCE));
             }
             self.failed_starts += 1;
-            let launcher = &self.launcher;
-            let name = launcher.instance();
-            self.session = Some(Session::start(launcher.session(), name, launcher.shared())?);
+            self.session = Some(self.start()?);
             self.failed_starts = 0;
         }
         self.session.as_mut().ok_or(Failure::GivenUp(PATIENCE))
+    }
+
+    fn start(&self) -> Result<Session, Failure> {
+        let (launcher, shared) = (&self.launcher, self.launcher.shared());
+        let peer = match self.needs.peer {
+            true => Some(Session::start(
+                launcher.peer_session(),
+                &launcher.peer(),
+                shared,
+            )?),
+            false => None,
+        };
+        let command = launcher.session(self.needs.peer);
+        Session::start(command, launcher.instance(), shared).map(|session| session.with_peer(peer))
     }
 
     /// Does `workload` so many times, or fewer where that takes too long behind this wall.
@@ -135,7 +166,7 @@ impl Behind {
     /// # Errors
     /// It cannot be done or watched.
     pub fn count(&mut self, workload: &Workload, scale: f64) -> Result<Counted, Failure> {
-        let Kind::Session { operations } = workload.kind else {
+        let Kind::Session { operations, .. } = workload.kind else {
             return Err(Failure::Garbled("it is not done by a session".to_owned()));
         };
         let wanted = scaled(operations, scale);
@@ -172,7 +203,7 @@ impl Behind {
 
     fn run_once(&mut self, workload: &Workload, scale: f64) -> Result<Reading, Failure> {
         match workload.kind {
-            Kind::Session { operations } => self.order(workload, scaled(operations, scale)),
+            Kind::Session { operations, .. } => self.order(workload, scaled(operations, scale)),
             Kind::Start => single::start(&self.launcher),
             Kind::Command => single::command(&self.launcher),
             Kind::Guest => Err(Failure::Refused("a wall boots no guest for it".to_owned())),
@@ -204,7 +235,7 @@ impl Target for Behind {
     }
 
     fn prepare(&mut self) -> Result<(), String> {
-        let stands = match self.has_sessions {
+        let stands = match self.needs.session {
             true => self.session().map(drop),
             // Whether the wall stands at all.
             false => single::start(&self.launcher).map(drop),

@@ -103,7 +103,10 @@ mod tests {
             name: "w",
             isolates: "nothing",
             why: "nothing",
-            kind: Kind::Session { operations: 1 },
+            kind: Kind::Session {
+                operations: 1,
+                peer: false,
+            },
             unit,
             suite: Suite::Quick,
         }

@@ -32,6 +32,8 @@ pub struct Session {
     name: String,
     standing: Standing,
     dialogue: Dialogue,
+    /// At the other end of its channel.
+    peer: Option<Box<Session>>,
 }
 
 /// Orders and answers, in turn.
@@ -59,7 +61,14 @@ impl Session {
             name: name.to_owned(),
             standing: Standing::new(name, dialogue.run.pid()),
             dialogue,
+            peer: None,
         })
+    }
+
+    /// It has `peer` at the other end of its channel, which is ended with it.
+    pub fn with_peer(mut self, peer: Option<Self>) -> Self {
+        self.peer = peer.map(Box::new);
+        self
     }
 
     /// Its `vmm run`.
@@ -97,6 +106,12 @@ impl Session {
         Ok((counters, counted::events(&used.unwrap_or_default())))
     }
 
+    /// Nanoseconds of processor time until now, its peer's too.
+    fn used(&self) -> Option<u64> {
+        let peer = self.peer.as_ref().map_or(Some(0), |peer| peer.used())?;
+        Some(self.standing.used()? + peer)
+    }
+
     /// Does `workload` so many times.
     ///
     /// # Errors
@@ -104,11 +119,11 @@ impl Session {
     pub fn measure(&mut self, workload: &Workload, operations: u64) -> Result<Reading, Failure> {
         let order = order(workload, operations);
         let timeout = self.dialogue.shared.conditions.timeout;
-        let before = self.standing.used();
+        let before = self.used();
         let begin = Instant::now();
         let answer = self.dialogue.ask(&order, timeout)?;
         let host = begin.elapsed();
-        let used = self.standing.used().zip(before);
+        let used = self.used().zip(before);
         let measured = match answer {
             Answer::Measured(measured) => *measured,
             Answer::Failed(reason) => return Err(Failure::Refused(reading::shown(&reason))),

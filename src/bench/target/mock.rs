@@ -100,7 +100,10 @@ pub const fn workload(name: &'static str) -> Workload {
         name,
         isolates: "nothing",
         why: "nothing runs",
-        kind: Kind::Session { operations: 1 },
+        kind: Kind::Session {
+            operations: 1,
+            peer: false,
+        },
         unit: Unit::Nanoseconds,
         suite: Suite::Quick,
     }

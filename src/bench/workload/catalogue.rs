@@ -218,6 +218,15 @@ pub const BUILT_IN: &[Workload] = &[
     session("file-read-buffered", 16_384)
         .of("read of 4 KiB from the page cache")
         .why("no disk and no exit: an overlay passes it on to the file below"),
+    session("file-write-buffered-random", 4_096)
+        .of("write of 4 KiB anywhere in 16 MiB of the page cache")
+        .why("as one after the other, without help from what was written before"),
+    session("file-read-buffered-random", 16_384)
+        .of("read of 4 KiB anywhere in 16 MiB of the page cache")
+        .why(
+            "pages of the cache lie anywhere: a guest's misses of the TLB walk two tables, and no \
+             wall is asked",
+        ),
     session("file-fsync", 20)
         .of("4 KiB appended, and on the disk before the next (fdatasync)")
         .why(
@@ -255,6 +264,19 @@ pub const BUILT_IN: &[Workload] = &[
              has halted",
         )
         .bytes(),
+    // Another instance of the same image, behind the same wall.
+    session("channel-rtt", 1_000)
+        .of("byte by a channel to another instance and back")
+        .why(
+            "vmm joins the two: behind vm a byte goes out by a port of one machine and in by one \
+             of the other",
+        )
+        .to_a_peer(),
+    session("channel-throughput", 200)
+        .of("64 KiB after 64 KiB by a channel to another instance")
+        .why("each is copied by who joins the two, and behind vm by the ports of both machines")
+        .to_a_peer()
+        .bytes(),
 ];
 
 const BANDWIDTH: &str = "memory moves bytes for whoever asks: what differs is the size of pages \
@@ -272,7 +294,10 @@ const fn session(name: &'static str, operations: u64) -> Workload {
         name,
         isolates: "",
         why: "",
-        kind: Kind::Session { operations },
+        kind: Kind::Session {
+            operations,
+            peer: false,
+        },
         unit: Unit::Nanoseconds,
         suite: Suite::Full,
     }
@@ -286,6 +311,16 @@ impl Workload {
 
     const fn why(mut self, why: &'static str) -> Self {
         self.why = why;
+        self
+    }
+
+    const fn to_a_peer(mut self) -> Self {
+        if let Kind::Session { operations, .. } = self.kind {
+            self.kind = Kind::Session {
+                operations,
+                peer: true,
+            };
+        }
         self
     }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::plan::Wanted;
-use crate::bench::behind::{Behind, Shared};
+use crate::bench::behind::{Behind, Needs, Shared};
 use crate::bench::explain::counted::{Counted, PerOperation};
 use crate::bench::explain::{explanation, sentence, tax};
 use crate::bench::record::{Entry, Journal, JournalError};
 use crate::bench::rounds::Plan;
 use crate::bench::summary::Summary;
 use crate::bench::target::Target;
-use crate::bench::workload::{Kind, Workload};
+use crate::bench::workload::Workload;
 use crate::report::progress::{Live, Now};
 use crate::run::Wall;
 
@@ -26,8 +26,9 @@ pub fn explain(
     shared: &Rc<Shared>,
     journal: &mut Journal,
 ) -> Result<(), JournalError> {
-    let is_session = |workload: &&Workload| matches!(workload.kind, Kind::Session { .. });
+    let is_session = |workload: &&Workload| workload.is_session();
     let mut pass = Pass {
+        needs: Needs::of(&plan.workloads),
         workloads: plan.workloads.iter().filter(is_session).collect(),
         scale: plan.scale,
         summary: Summary::of(journal.record()),
@@ -40,6 +41,7 @@ pub fn explain(
 }
 
 struct Pass<'a> {
+    needs: Needs,
     workloads: Vec<&'a Workload>,
     scale: f64,
     /// What the timed rounds have shown.
@@ -52,7 +54,7 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn behind(&mut self, wanted: &Wanted) -> Result<(), JournalError> {
-        let mut target = Behind::new(&wanted.name, wanted.choice.clone(), true, self.shared);
+        let mut target = Behind::new(&wanted.name, wanted.choice.clone(), self.needs, self.shared);
         let explained = match target.prepare() {
             Ok(()) => self.explain_all(wanted, &mut target),
             Err(reason) => self.note(&format!("behind {}", wanted.name), &reason),

@@ -12,7 +12,7 @@ use super::explain::explain;
 use super::onlooker::Onlooker;
 use super::plan::{self, Extent, Wanted};
 use super::results::{self, Exports};
-use crate::bench::behind::{Behind, Interrupt, Shared, Workplace, usage, workplace};
+use crate::bench::behind::{Behind, Interrupt, Needs, Shared, Workplace, usage, workplace};
 use crate::bench::density::{self, Bounds};
 use crate::bench::environment::meanwhile::Meanwhile;
 use crate::bench::environment::{Environment, software};
@@ -21,7 +21,7 @@ use crate::bench::record::{
 };
 use crate::bench::rounds::{self, Plan};
 use crate::bench::target::Target;
-use crate::bench::workload::{Kind, Unit, Workload};
+use crate::bench::workload::Unit;
 use crate::cli::bench::Measure;
 use crate::image::{Image, ResolveOptions, Store};
 use crate::kernel::Kernels;
@@ -130,11 +130,10 @@ impl Prepared {
                 during: Vec::new(),
             };
         }
-        let sessions = |workload: &Workload| matches!(workload.kind, Kind::Session { .. });
-        let has_sessions = self.plan.workloads.iter().any(sessions);
+        let needs = Needs::of(&self.plan.workloads);
         let wanted = self.wanted.iter();
         let mut targets: Vec<Box<dyn Target>> = wanted
-            .map(|wanted| target(wanted, has_sessions, &self.shared))
+            .map(|wanted| target(wanted, needs, &self.shared))
             .collect();
         let mut onlooker = Onlooker::new(&self.shared.interrupt);
         rounds::run(&self.plan, &mut targets, &mut self.journal, &mut onlooker)
@@ -201,8 +200,8 @@ impl Prepared {
     }
 }
 
-fn target(wanted: &Wanted, has_sessions: bool, shared: &Rc<Shared>) -> Box<dyn Target> {
-    let target = Behind::new(&wanted.name, wanted.choice.clone(), has_sessions, shared);
+fn target(wanted: &Wanted, needs: Needs, shared: &Rc<Shared>) -> Box<dyn Target> {
+    let target = Behind::new(&wanted.name, wanted.choice.clone(), needs, shared);
     Box::new(match &wanted.control_of {
         Some(first) => target.control_of(first),
         None => target,

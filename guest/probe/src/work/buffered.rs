@@ -9,13 +9,14 @@ use super::failure::Failure;
 use super::latencies::timed;
 use super::mapping::PAGE;
 use super::place::Place;
+use super::random::Random;
 
 /// How many blocks of 4 KiB are written and read before it starts again from the first: 16 MiB,
 /// so that no kernel makes us wait until some are on a disk.
-const BLOCKS: u64 = 4096;
+const BLOCKS: u32 = 4096;
 
 fn offset(index: u64) -> u64 {
-    index % BLOCKS * PAGE as u64
+    index % u64::from(BLOCKS) * PAGE as u64
 }
 
 /// 4 KiB after 4 KiB into a new file.
@@ -26,16 +27,45 @@ pub fn write(place: &mut Place, operations: u64) -> Result<Measured, Failure> {
     })
 }
 
+/// 4 KiB anywhere in a file that is in the cache.
+pub fn write_anywhere(place: &mut Place, operations: u64) -> Result<Measured, Failure> {
+    let (file, block) = (place.file()?, [0xa5; PAGE]);
+    for index in 0..u64::from(BLOCKS) {
+        write_block(&file, &block, offset(index))?;
+    }
+    let mut random = Random::new();
+    timed(operations, |_| {
+        write_block(&file, &block, anywhere(&mut random))
+    })
+}
+
 /// 4 KiB after 4 KiB of a file that is in the cache.
 pub fn read(place: &mut Place, operations: u64) -> Result<Measured, Failure> {
-    let file = place.data()?;
-    let mut block = [0; PAGE];
-    for index in 0..operations.min(BLOCKS) {
-        read_block(file, &mut block, offset(index))?;
-    }
+    let (file, mut block) = (place.data()?, [0; PAGE]);
+    cache(file, operations)?;
     timed(operations, |index| {
         read_block(file, &mut block, offset(index))
     })
+}
+
+/// 4 KiB anywhere of a file that is in the cache.
+pub fn read_anywhere(place: &mut Place, operations: u64) -> Result<Measured, Failure> {
+    let (file, mut block) = (place.data()?, [0; PAGE]);
+    cache(file, u64::MAX)?;
+    let mut random = Random::new();
+    timed(operations, |_| {
+        read_block(file, &mut block, anywhere(&mut random))
+    })
+}
+
+fn anywhere(random: &mut Random) -> u64 {
+    offset(random.below(BLOCKS as usize) as u64)
+}
+
+/// Reads as many of the blocks as `most` says.
+fn cache(file: &File, most: u64) -> Result<(), Failure> {
+    let (mut block, blocks) = ([0; PAGE], u64::from(BLOCKS).min(most));
+    (0..blocks).try_for_each(|index| read_block(file, &mut block, offset(index)))
 }
 
 /// 4 KiB more in a file, and on its disk before anything else is done.
@@ -75,6 +105,8 @@ mod tests {
         for workload in [
             "file-write-buffered",
             "file-read-buffered",
+            "file-write-buffered-random",
+            "file-read-buffered-random",
             "file-fsync",
             "file-metadata",
         ] {

@@ -10,11 +10,12 @@
 //! - [`cpu`]: arithmetic alone
 //! - [`time`], [`ipi`]: clocks, and CPUs that interrupt each other
 //! - [`metadata`], [`buffered`], [`direct`]: files, what is cached of them, and disks
-//! - [`loopback`]: a network without a wire
+//! - [`loopback`]: a network without a wire; [`channel`]: bytes to another instance
 
 mod affinity;
 mod apart;
 mod buffered;
+pub mod channel;
 mod chase;
 mod child;
 mod cpu;
@@ -89,6 +90,16 @@ pub const ALL: &[Work] = &[
     work("file-metadata", 100_000, metadata::files),
     work("file-write-buffered", 10_000_000, buffered::write),
     work("file-read-buffered", 10_000_000, buffered::read),
+    work(
+        "file-write-buffered-random",
+        10_000_000,
+        buffered::write_anywhere,
+    ),
+    work(
+        "file-read-buffered-random",
+        10_000_000,
+        buffered::read_anywhere,
+    ),
     work("file-fsync", 16_384, buffered::sync),
     work("file-read-direct-4k", 1_000_000, direct::read_small),
     work("file-write-direct-4k", 1_000_000, direct::write_small),
@@ -96,6 +107,8 @@ pub const ALL: &[Work] = &[
     work("file-write-direct-1m", 10_000, direct::write_large),
     work("loopback-rtt", 1_000_000, loopback::round_trip),
     work("loopback-throughput", 1_000_000, loopback::throughput),
+    work("channel-rtt", 1_000_000, channel::round_trip),
+    work("channel-throughput", 1_000_000, channel::throughput),
 ];
 
 const fn work(name: &'static str, most: u64, run: Run) -> Work {
