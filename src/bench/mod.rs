@@ -9,7 +9,7 @@
 //! - [`statistics`]: samples become medians, and ratios with their intervals
 //! - [`summary`]: what can be said of it all, for reports; [`diff`]: of two records
 //! - [`explain`]: what accounts for a cost, counted in a pass of its own
-//! - [`vmms`]: other VMMs beside ours
+//! - [`tools`]: the field's own, where an image has them; [`vmms`]: other VMMs beside ours
 //!
 //! Only [`behind`] knows walls; order, statistics and reports are tested with a mock.
 
@@ -24,5 +24,6 @@ pub mod sample;
 pub mod statistics;
 pub mod summary;
 pub mod target;
+pub mod tools;
 pub mod vmms;
 pub mod workload;

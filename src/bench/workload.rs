@@ -32,6 +32,8 @@ pub enum Kind {
     Start,
     /// A wall is put up for each sample, around the user's own command.
     Command,
+    /// A wall is put up for each sample, around a tool of the image.
+    Tool,
     /// A VMM boots a guest for each sample; walls have none of these.
     Guest,
     /// A probe that waits behind each wall does it as often as it is told to.

@@ -11,6 +11,7 @@ mod image;
 mod mistakes;
 mod records;
 mod stops;
+mod tools;
 
 use libtest_mimic::Trial;
 
@@ -18,7 +19,7 @@ type Test = (&'static str, fn());
 
 fn main() {
     harness::run(|| {
-        let all = [records::ALL, mistakes::ALL, stops::ALL].concat();
+        let all = [records::ALL, mistakes::ALL, stops::ALL, tools::ALL].concat();
         let trial = |(name, test): Test| {
             Trial::test(name, move || {
                 test();

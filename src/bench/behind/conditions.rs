@@ -76,11 +76,11 @@ impl Conditions {
 /// What is the same in every bench (docs/benchmarking.md has the reasons).
 const FIXED: [(&str, &str); 6] = [
     (
-        "files of sessions",
+        "files of sessions and tools",
         "an ext4 in the store for each (--keep), by a loop device behind process and container, by \
          virtio-blk behind vm",
     ),
-    ("files of single runs", "in memory"),
+    ("files of other single runs", "in memory"),
     ("cache", "warm, the host's and a guest's"),
     ("fsync", "reaches the store's file system"),
     ("probe", "a read-only volume"),

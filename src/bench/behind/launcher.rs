@@ -103,6 +103,23 @@ impl Launcher {
         command
     }
 
+    /// A tool of the image: the first of `words`, with the rest. Its files are on a disk, and
+    /// stay for the next.
+    pub fn tool(&self, words: &[&str]) -> Command {
+        let (program, arguments) = words.split_first().unwrap_or((&"true", &[]));
+        let mut command = self.run();
+        command.args(["--keep", &self.tool_keep()]);
+        command.args(["--user", "0:0", "--workdir", "/", "--entrypoint", program]);
+        command.arg(&self.shared.conditions.image).arg("--");
+        command.args(arguments);
+        command
+    }
+
+    /// That of the session is in use by it.
+    fn tool_keep(&self) -> String {
+        format!("{}-tool", self.name)
+    }
+
     /// The user's own command.
     pub fn command(&self, record: &Path) -> Command {
         let conditions = &self.shared.conditions;
@@ -117,7 +134,9 @@ impl Launcher {
     pub fn clean_up(&self) {
         // To look is to clear away what was killed.
         let _ = Registry::open().and_then(|registry| registry.list());
-        self.shared.workplace.remove_keep(&self.name);
+        for keep in [&self.name, &self.tool_keep()] {
+            self.shared.workplace.remove_keep(keep);
+        }
     }
 
     fn run(&self) -> Command {

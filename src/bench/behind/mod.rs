@@ -9,6 +9,7 @@
 //! - [`usage`]: processor time
 //! - [`session`]: a probe that stands behind a wall and does what it is told
 //! - [`single`]: a wall put up for one measurement, around a probe or the user's own command
+//! - [`tool`]: a wall put up around one of the image's own tools
 //! - [`reading`]: what they say becomes figures; whoever stands behind a wall may lie
 
 mod claim;
@@ -18,6 +19,7 @@ pub mod reading;
 pub mod run;
 pub mod session;
 pub mod single;
+pub mod tool;
 pub mod usage;
 pub mod workplace;
 
@@ -28,6 +30,7 @@ use std::time::Duration;
 use super::explain::counted::{Counted, PerOperation, for_each, named};
 use super::sample::Reading;
 use super::target::Target;
+use super::tools::{self, Tool};
 use super::workload::{Kind, Workload};
 
 pub use conditions::Conditions;
@@ -109,6 +112,14 @@ impl Behind {
     pub fn control_of(mut self, target: &str) -> Self {
         self.control_of = Some(target.to_owned());
         self
+    }
+
+    /// Whether the image has `tool`.
+    ///
+    /// # Errors
+    /// The wall does not stand.
+    pub fn has(&self, tool: &Tool) -> Result<bool, Failure> {
+        tool::is_there(&self.launcher, tool)
     }
 
     /// The session, started if there is none.
@@ -206,6 +217,13 @@ impl Behind {
             Kind::Session { operations, .. } => self.order(workload, scaled(operations, scale)),
             Kind::Start => single::start(&self.launcher),
             Kind::Command => single::command(&self.launcher),
+            Kind::Tool => {
+                let unknown = || Failure::Refused("it is no tool that is known".to_owned());
+                tool::run(
+                    &self.launcher,
+                    tools::find(workload.name).ok_or_else(unknown)?,
+                )
+            }
             Kind::Guest => Err(Failure::Refused("a wall boots no guest for it".to_owned())),
         }
     }

@@ -144,6 +144,11 @@ impl Deadline {
         }
     }
 
+    /// How much of the time has passed.
+    pub fn passed(self) -> Duration {
+        self.time.saturating_sub(self.left())
+    }
+
     fn left(self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }

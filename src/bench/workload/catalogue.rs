@@ -277,6 +277,21 @@ pub const BUILT_IN: &[Workload] = &[
         .why("each is copied by who joins the two, and behind vm by the ports of both machines")
         .to_a_peer()
         .bytes(),
+    // The field's own tools, where the image has them.
+    tool("fio")
+        .of("fio's random reads of 4 KiB, one after the other, past the page cache")
+        .why(REQUEST),
+    tool("sysbench-cpu")
+        .of("sysbench's prime numbers up to 10,000")
+        .why("none does: as `cpu-integer`"),
+    tool("sysbench-memory")
+        .of("sysbench's writes to memory, 1 MiB each")
+        .why(BANDWIDTH)
+        .bytes(),
+    tool("iperf3")
+        .of("iperf3's stream of TCP over loopback, its server behind the same wall")
+        .why("as `loopback-throughput`, between two processes")
+        .bytes(),
 ];
 
 const BANDWIDTH: &str = "memory moves bytes for whoever asks: what differs is the size of pages \
@@ -300,6 +315,13 @@ const fn session(name: &'static str, operations: u64) -> Workload {
         },
         unit: Unit::Nanoseconds,
         suite: Suite::Full,
+    }
+}
+
+const fn tool(name: &'static str) -> Workload {
+    Workload {
+        kind: Kind::Tool,
+        ..session(name, 1)
     }
 }
 

@@ -70,7 +70,7 @@ fn row(workload: &Workload) -> String {
     } = workload;
     let (suite, operations) = match (kind, suite) {
         (Kind::Command | Kind::Guest, _) => ("none", "1".to_owned()),
-        (Kind::Start, suite) => (of(*suite), "1".to_owned()),
+        (Kind::Start | Kind::Tool, suite) => (of(*suite), "1".to_owned()),
         (Kind::Session { operations, .. }, suite) => (of(*suite), operations.to_string()),
     };
     format!("| `{name}` | {isolates} | {why} | {suite} | {operations} |")

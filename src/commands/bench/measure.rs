@@ -12,6 +12,7 @@ use super::explain::explain;
 use super::onlooker::Onlooker;
 use super::plan::{self, Extent, Wanted};
 use super::results::{self, Exports};
+use super::tools;
 use crate::bench::behind::{Behind, Interrupt, Needs, Shared, Workplace, usage, workplace};
 use crate::bench::density::{self, Bounds};
 use crate::bench::environment::meanwhile::Meanwhile;
@@ -66,8 +67,11 @@ impl Prepared {
             interrupt,
         });
         let extent = plan::extent(options, environment.is_slow());
-        let plan = plan_of(options, extent);
         let wanted = plan::targets(options);
+        let mut plan = plan_of(options, extent);
+        if let (true, Some(first)) = (options.only.is_empty(), wanted.first()) {
+            plan.workloads = tools::that_are_there(plan.workloads, first, &shared);
+        }
         let begin = Begin {
             environment: facts(options, &environment, &store, &image, &wanted),
             caveats: [environment.caveats(), shared.conditions.caveats()].concat(),

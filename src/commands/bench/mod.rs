@@ -3,6 +3,7 @@
 //! - [`plan`]: what was typed becomes workloads, targets and conditions
 //! - [`measure`]: the measuring, from the first look at the host to the end of the record
 //! - [`explain`]: what accounts for the figures, in a pass of its own
+//! - [`tools`]: which of the field's own the image has
 //! - [`vmms`]: other VMMs beside ours
 //! - [`onlooker`]: progress, and the signal that ends it
 //! - [`results`]: the table, and the files beside it
@@ -12,6 +13,7 @@ mod measure;
 mod onlooker;
 mod plan;
 mod results;
+mod tools;
 mod vmms;
 
 use std::path::Path;
