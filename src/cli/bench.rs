@@ -187,7 +187,7 @@ pub struct Measure {
     )]
     pub rounds: u32,
 
-    /// Begin no round that would not end in time [default: by the suite, 1m to 1h]
+    /// Begin no round that would not end in time [default: by the suite, 50s to 1h]
     #[arg(long, value_name = "DUR", value_parser = some_duration, help_heading = "Rounds")]
     pub time_budget: Option<Duration>,
 
