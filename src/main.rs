@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "walls")]
     if let Some(status) = vmm::container::run_if_told() {
         return status;
     }

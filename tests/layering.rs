@@ -7,9 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use the layers above its own line.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &[
-        "chain", "guest", "name", "output", "pidfd", "signals", "timeline",
+        "chain",
+        "guest",
+        "name",
+        "output",
+        "pidfd",
+        "signals",
+        "timeline",
+        "user_namespaces",
     ],
     &["cgroup", "config", "image", "memory", "terminal"],
     &["kernel", "root"],
@@ -17,6 +24,7 @@ const LAYERS: [&[&str]; 13] = [
     &["arch"],
     &["boot"],
     &["container", "diagnostics", "doctor", "machine"],
+    &["cause"],
     &["run"],
     &["bench", "compare"],
     &["report"],

@@ -1,24 +1,30 @@
 //! The command line: the types that clap parses, and nothing else.
 
-pub mod bench;
-pub mod compare;
-mod duration;
-pub mod image;
-pub mod instances;
-pub mod keep;
-pub mod kernel;
-pub mod run;
-pub mod signal;
+#[cfg(feature = "walls")]
+pub mod walls;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::Settings;
-use crate::image::Name;
-use crate::root::KeepName;
+
+#[cfg(feature = "walls")]
+macro_rules! walls {
+    () => {
+        "process, container, vm"
+    };
+}
+#[cfg(not(feature = "walls"))]
+macro_rules! walls {
+    () => {
+        "none, this is the virtual machine monitor alone (feature walls)"
+    };
+}
 
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
+    "\nwalls:    ",
+    walls!(),
     "\nkernels:  bzImage (gzip, xz, lzma, lz4 and zstd unpacked on the host), ELF; 64-bit and PVH entry",
     "\ndevices:  virtio-mmio console, block, rng; 16550, i8042, CMOS clock, pvpanic; ACPI",
 );
@@ -84,21 +90,10 @@ pub struct Boot {
 /// Jobs other than booting.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a command of an image behind a wall: process, container or vm
-    #[command(after_help = run::RUN_STATUS)]
-    Run(Box<run::Run>),
-
-    /// Jobs with what runs.
+    /// Jobs with images and walls.
+    #[cfg(feature = "walls")]
     #[command(flatten)]
-    Instance(instances::InstanceCommand),
-
-    /// Compare what a process sees and can reach behind each wall
-    #[command(after_help = compare::COMPARE_HELP)]
-    Compare(compare::Compare),
-
-    /// Measure what each wall costs
-    #[command(after_help = bench::BENCH_HELP)]
-    Bench(Box<bench::Bench>),
+    Walls(Box<walls::WallCommand>),
 
     /// Tell whether a stock kernel will boot on this host, and what else a machine finds here
     #[command(after_help = DOCTOR_STATUS)]
@@ -113,44 +108,5 @@ pub enum Command {
     Completions {
         /// The shell.
         shell: Shell,
-    },
-
-    /// Print what the runs with --keep NAME have changed: A added, C changed, D deleted
-    Diff {
-        /// The keep.
-        name: KeepName,
-
-        /// Print the changes as JSON.
-        #[arg(long)]
-        json: bool,
-    },
-
-    /// Make an image of what the runs with --keep NAME have left, and call it TAG
-    #[command(after_help = "Example:\n    vmm commit work tools:2")]
-    Commit {
-        /// The keep.
-        name: KeepName,
-
-        /// What the image is called.
-        tag: Name,
-
-        /// Take the name from the image that has it.
-        #[arg(long)]
-        replace: bool,
-    },
-
-    /// Import images, and see what there is
-    #[command(subcommand, after_help = image::IMAGE_HELP)]
-    Image(image::ImageCommand),
-
-    /// Get kernels for the vm wall, and choose one
-    #[command(subcommand, after_help = kernel::KERNEL_HELP)]
-    Kernel(kernel::KernelCommand),
-
-    /// List what runs with --keep have left, or give it up
-    Keep {
-        /// What to do.
-        #[command(subcommand)]
-        command: keep::KeepCommand,
     },
 }

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::{Failure, dry_run, statistics};
+use crate::cause::cause;
 use crate::cli::Boot;
 use crate::config::{ConsoleTarget, MachineConfig, OnReboot, SerialTarget};
 use crate::hypervisor::kick_signal;
 use crate::machine::{Ended, Machine, Plan, Stop};
 use crate::output::say;
-use crate::run::cause;
 use crate::signals;
 use crate::terminal::raw::RawMode;
 use crate::timeline::Timeline;

@@ -4,7 +4,7 @@ use std::io;
 
 use serde::Serialize;
 
-use crate::root::obstacle;
+use crate::user_namespaces;
 
 /// How a namespace can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,7 +51,7 @@ const KINDS: [(&str, i32); 8] = [
 
 /// Tries each of them.
 pub fn examine() -> Namespaces {
-    let remedy = obstacle::remedy();
+    let remedy = user_namespaces::remedy();
     Namespaces {
         kinds: KINDS
             .map(|(name, flag)| Namespace {

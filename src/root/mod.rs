@@ -24,7 +24,6 @@ mod lower;
 mod mark;
 mod mount;
 pub mod namespace;
-pub mod obstacle;
 mod upper;
 pub mod veil;
 mod workbench;

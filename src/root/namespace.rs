@@ -14,7 +14,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::id_map::{self, IdMapError, Mapper};
 use super::mount;
-use super::obstacle;
+use crate::user_namespaces;
 
 pub use super::id_map::Ids;
 
@@ -116,13 +116,14 @@ fn unshare_with_users() -> Result<Ids, NamespaceError> {
     unshare(UnshareFlags::NEWNS | UnshareFlags::NEWUSER).map_err(|errno| refused(errno.into()))?;
     mapper.map().map_err(|error| match error {
         // user_namespaces(7): one's own map can be written, unless AppArmor forbids it.
-        IdMapError::Write { source, .. } if obstacle::remedy().is_some() => refused(source),
+        IdMapError::Write { source, .. } if user_namespaces::remedy().is_some() => refused(source),
         error => NamespaceError::Ids(error),
     })
 }
 
 fn refused(source: io::Error) -> NamespaceError {
-    let remedy = obstacle::remedy().unwrap_or("where this runs has to allow user namespaces");
+    let remedy =
+        user_namespaces::remedy().unwrap_or("where this runs has to allow user namespaces");
     NamespaceError::Refused { remedy, source }
 }
 

@@ -7,11 +7,9 @@
 //! - [`running`]: what a wall offers for a command that runs behind it
 //! - [`process`], [`container`], [`vm`]: the walls
 //! - [`ending`], [`supervise`]: signals, time, and what other commands ask
-//! - `cause`: why a machine stopped, with what the host has to do with it
 //! - [`outcome`], [`record`]: how it ended, and all that is told of it
 //! - [`instance`], [`stale`]: which commands run now, and what one has left that was killed
 
-mod cause;
 pub mod channel;
 pub mod command;
 pub mod container;
@@ -32,7 +30,6 @@ pub mod wall;
 use std::io;
 use std::sync::Arc;
 
-pub use cause::cause;
 pub use instance::{InstanceName, Registry, RegistryError};
 pub use outcome::Outcome;
 pub use request::Request;

@@ -13,12 +13,13 @@ use wire::{Launch, WindowSize};
 use super::relay::{self, End, Orders, Remote};
 use super::spec::{self, Failure, Spec};
 use super::volumes::Volumes;
+use crate::cause::cause;
 use crate::hypervisor::kick_signal;
 use crate::machine::{Handle, Machine, Plan, Stop};
 use crate::root::Keep;
 use crate::run::outcome::Outcome;
 use crate::run::running::{Instance, Session, Showing, Streams};
-use crate::run::{RunError, Wall, cause};
+use crate::run::{RunError, Wall};
 use crate::signals;
 use crate::timeline::Timeline;
 

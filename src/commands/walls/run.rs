@@ -4,7 +4,7 @@ use std::fs::File;
 use std::process::ExitCode;
 
 use super::Failure;
-use crate::cli::run::{LaunchOptions, Run};
+use crate::cli::walls::run::{LaunchOptions, Run};
 use crate::image::ResolveOptions;
 use crate::run::command::Wishes;
 use crate::run::supervise::Times;

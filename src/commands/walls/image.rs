@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::Failure;
-use crate::cli::image::ImageCommand;
+use crate::cli::walls::image::ImageCommand;
 use crate::image::{Image, ImageError, Listed, Name, ResolveOptions, Store};
 use crate::output::{self, say};
 use crate::root::namespace::unshare_mounts;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::Failure;
-use crate::cli::kernel::KernelCommand;
+use crate::cli::walls::kernel::KernelCommand;
 use crate::image::Store;
 use crate::kernel::scripts::Script;
 use crate::kernel::{Kernel, KernelName, Kernels, Listed};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::bench::behind::{Choice, Conditions};
 use crate::bench::density;
 use crate::bench::workload::{BUILT_IN, COMMAND, Suite, Workload};
-use crate::cli::bench::{Measure, Memory, SuiteName};
+use crate::cli::walls::bench::{Measure, Memory, SuiteName};
 use crate::config::CpuList;
 use crate::run::Wall;
 
@@ -179,12 +179,16 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::cli::walls::WallCommand;
     use crate::cli::{Cli, Command};
 
     fn measure(words: &[&str]) -> Measure {
         let words = ["vmm", "bench"].iter().chain(words);
         match Cli::try_parse_from(words).unwrap().command {
-            Some(Command::Bench(bench)) => bench.measure,
+            Some(Command::Walls(command)) => match *command {
+                WallCommand::Bench(bench) => bench.measure,
+                other => panic!("{other:?}"),
+            },
             other => panic!("{other:?}"),
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::Failure;
-use crate::cli::compare::Compare;
+use crate::cli::walls::compare::Compare;
 use crate::compare::{self, Wanted, text};
 use crate::output::print;
 use crate::run::Wall;

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use wire::Launch;
 
 use super::Failure;
-use crate::cli::instances::Exec;
+use crate::cli::walls::instances::Exec;
 use crate::run::instance::Found;
 use crate::run::instance::control::{Connection, Reply, Request};
 use crate::run::{Registry, command};

@@ -23,7 +23,7 @@ use crate::bench::vmms::machine::{HostFile, Machine};
 use crate::bench::vmms::running::Terms;
 use crate::bench::vmms::template::{KNOWN, Template};
 use crate::bench::workload::{BOOT, DISK};
-use crate::cli::bench::{Measure, Memory};
+use crate::cli::walls::bench::{Measure, Memory};
 use crate::config::CpuList;
 use crate::image::Store;
 use crate::kernel::Kernels;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::{Failure, exec, logs};
-use crate::cli::instances::{InstanceCommand, Names};
+use crate::cli::walls::instances::{InstanceCommand, Names};
 use crate::output::{print, say};
 use crate::run::Registry;
 use crate::run::instance::control::{Connection, Reply, Request};

@@ -23,7 +23,7 @@ use crate::bench::record::{
 use crate::bench::rounds::{self, Plan};
 use crate::bench::target::Target;
 use crate::bench::workload::Unit;
-use crate::cli::bench::Measure;
+use crate::cli::walls::bench::Measure;
 use crate::image::{Image, ResolveOptions, Store};
 use crate::kernel::Kernels;
 use crate::report::progress::{Live, Now};

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::Failure;
-use crate::cli::keep::KeepCommand;
+use crate::cli::walls::keep::KeepCommand;
 use crate::image::Store;
 use crate::output;
 use crate::root::{KeepName, Keeps, Listed};

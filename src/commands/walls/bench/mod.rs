@@ -24,7 +24,7 @@ use crate::bench::density;
 use crate::bench::diff::Diff;
 use crate::bench::record::Record;
 use crate::bench::workload::{BUILT_IN, Suite};
-use crate::cli::bench::{Bench, Job, Results, SuiteName};
+use crate::cli::walls::bench::{Bench, Job, Results, SuiteName};
 use crate::output::print;
 use crate::report;
 use results::Exports;
