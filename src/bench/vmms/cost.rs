@@ -15,18 +15,32 @@ pub fn cpu_ns(pid: u32) -> Option<u64> {
     usage::of_tree(pid)
 }
 
-/// The private bytes of all mappings but those as large as the guest's memory.
-pub fn private_bytes(pid: u32, guest_kib: u64) -> Option<u64> {
+/// The bytes of all mappings but those as large as the guest's memory, that are its own: private
+/// ones, and those of its program, which it shares with the bench that is the same program.
+pub fn own_bytes(pid: u32, guest_kib: u64) -> Option<u64> {
     let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).ok()?;
-    let (mut private, mut size) = (0, 0);
+    let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let program = program.to_str()?;
+    Some(own_kib(&smaps, program, guest_kib) << 10)
+}
+
+fn own_kib(smaps: &str, program: &str, guest_kib: u64) -> u64 {
+    let (mut own, mut size, mut is_program) = (0, 0, false);
     for line in smaps.lines() {
         match field(line) {
             Some(("Size", kib)) => size = kib,
-            Some(("Private_Clean" | "Private_Dirty", kib)) if size < guest_kib => private += kib,
-            _ => {}
+            Some((name, kib)) => {
+                let is_private = name.starts_with("Private_") && size < guest_kib;
+                if is_private || is_program && name.starts_with("Shared_") {
+                    own += kib;
+                }
+            }
+            // The line before all others of a mapping ends with its file.
+            None if line.contains(" r") => is_program = line.ends_with(program),
+            None => {}
         }
     }
-    Some(private << 10)
+    own
 }
 
 /// A line such as `Private_Dirty:       12 kB`.
@@ -50,4 +64,29 @@ pub fn exits(pid: u32) -> Option<u64> {
         .trim()
         .parse()
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_its_own_is_neither_the_guests_nor_a_librarys() {
+        let smaps = "\
+1000-2000 r-xp 00001000 08:01 7 /bin/vmm
+Size:                  8 kB
+Shared_Clean:          4 kB
+Private_Clean:         2 kB
+VmFlags: rd ex mr mw me
+3000-4000 r-xp 00000000 08:01 8 /lib/libc.so
+Size:                  8 kB
+Shared_Clean:        100 kB
+Private_Dirty:         1 kB
+VmFlags: rd ex mr mw me
+5000-6000 rw-p 00000000 00:00 0
+Size:             131072 kB
+Private_Dirty:     50000 kB
+";
+        assert_eq!(own_kib(smaps, "/bin/vmm", 131_072), 7);
+    }
 }

@@ -114,7 +114,7 @@ fn boot(mut running: Running<'_>, memory_mib: u32) -> Result<Reading, Failure> {
         (
             "memory of its own",
             Unit::Bytes,
-            cost::private_bytes(pid, guest_kib),
+            cost::own_bytes(pid, guest_kib),
         ),
         ("threads", Unit::Count, cost::threads(pid)),
         ("exits", Unit::Count, cost::exits(pid)),
