@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+mod channels;
 #[path = "../shared/harness.rs"]
 mod harness;
 mod host;
@@ -19,7 +20,14 @@ type Test = (&'static str, fn());
 
 fn main() {
     harness::run(|| {
-        let all = [records::ALL, mistakes::ALL, stops::ALL, tools::ALL].concat();
+        let all = [
+            records::ALL,
+            mistakes::ALL,
+            stops::ALL,
+            tools::ALL,
+            channels::ALL,
+        ]
+        .concat();
         let trial = |(name, test): Test| {
             Trial::test(name, move || {
                 test();

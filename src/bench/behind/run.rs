@@ -370,6 +370,11 @@ impl Run {
         }
     }
 
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        self.has_ended_by(Deadline::after(Duration::ZERO))
+    }
+
     fn has_ended_by(&self, deadline: Deadline) -> bool {
         loop {
             let left = Timespec::try_from(deadline.left()).ok();

@@ -24,6 +24,8 @@ use crate::run::{Registry, Wall};
 const START_TIME: Duration = Duration::from_secs(180);
 /// How long something may take of which every system call stops a process twice.
 const WATCHED_TIME: Duration = Duration::from_secs(60);
+/// How long whoever has ended may take to have said why.
+const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
 /// The longest answer, in bytes.
 const LONGEST: usize = 1 << 20;
 
@@ -81,7 +83,12 @@ impl Session {
     /// # Errors
     /// It cannot be done, takes too long, or cannot be watched.
     pub fn calls(&mut self, workload: &Workload, operations: u64) -> Result<Calls, Failure> {
-        let (answer, calls) = self.dialogue.ask_watched(&order(workload, operations))?;
+        self.miss_peer(workload)?;
+        let workers = self.workers(workload);
+        let watched = workers.flat_map(|session| usage::tree(session.process()));
+        let watched: Vec<u32> = watched.collect();
+        let order = order(workload, operations);
+        let (answer, calls) = self.dialogue.ask_watched(&order, &watched)?;
         match answer {
             Answer::Failed(reason) => Err(Failure::Refused(reading::shown(&reason))),
             Answer::Measured(_) => Ok(calls),
@@ -98,18 +105,54 @@ impl Session {
         workload: &Workload,
         operations: u64,
     ) -> Result<(Option<Counters>, Events), Failure> {
-        let before = counters(&self.name);
+        let before = self.counters(workload);
         let used = self.measure(workload, operations)?.used;
-        let after = before.is_some().then(|| counters(&self.name)).flatten();
+        let after = before.is_some().then(|| self.counters(workload)).flatten();
         let counters = before.zip(after);
         let counters = counters.map(|(before, after)| added(&before, after));
         Ok((counters, counted::events(&used.unwrap_or_default())))
     }
 
-    /// Nanoseconds of processor time until now, its peer's too.
-    fn used(&self) -> Option<u64> {
-        let peer = self.peer.as_ref().map_or(Some(0), |peer| peer.used())?;
-        Some(self.standing.used()? + peer)
+    /// Itself, and its peer where that has a part in `workload`.
+    fn workers(&self, workload: &Workload) -> impl Iterator<Item = &Self> {
+        let peer = self.peer.as_deref().filter(|_| workload.needs_peer());
+        std::iter::once(self).chain(peer)
+    }
+
+    /// What KVM has counted of all who work for `workload`; `None` where there is no machine.
+    fn counters(&self, workload: &Workload) -> Option<Counters> {
+        let mut all = self
+            .workers(workload)
+            .map(|session| counters(&session.name));
+        let first = all.next()??;
+        all.try_fold(first, |mut sum, more| {
+            for (name, count) in more? {
+                *sum.entry(name).or_default() += count;
+            }
+            Some(sum)
+        })
+    }
+
+    /// Nanoseconds of processor time until now, of all who work for `workload`.
+    fn used(&self, workload: &Workload) -> Option<u64> {
+        let all = self.workers(workload);
+        all.map(|session| session.standing.used()).sum()
+    }
+
+    /// Says why the peer that has a part in `workload` has ended, if it has.
+    fn miss_peer(&mut self, workload: &Workload) -> Result<(), Failure> {
+        let peer = self.peer.as_mut().filter(|_| workload.needs_peer());
+        match peer {
+            Some(peer) if peer.dialogue.run.is_over() => {
+                let said = peer.dialogue.line(Deadline::after(LAST_WORDS_TIME));
+                let reason = said.err().unwrap_or_else(|| garbled("it has ended"));
+                Err(Failure::Ended(format!(
+                    "its peer: {}",
+                    crate::chain(&reason)
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Does `workload` so many times.
@@ -119,14 +162,18 @@ impl Session {
     pub fn measure(&mut self, workload: &Workload, operations: u64) -> Result<Reading, Failure> {
         let order = order(workload, operations);
         let timeout = self.dialogue.shared.conditions.timeout;
-        let before = self.used();
+        self.miss_peer(workload)?;
+        let before = self.used(workload);
         let begin = Instant::now();
         let answer = self.dialogue.ask(&order, timeout)?;
         let host = begin.elapsed();
-        let used = self.used().zip(before);
+        let used = self.used(workload).zip(before);
         let measured = match answer {
             Answer::Measured(measured) => *measured,
-            Answer::Failed(reason) => return Err(Failure::Refused(reading::shown(&reason))),
+            Answer::Failed(reason) => {
+                self.miss_peer(workload)?;
+                return Err(Failure::Refused(reading::shown(&reason)));
+            }
         };
         let reading = reading::of_session(workload, &measured, host).map_err(Failure::Garbled)?;
         Ok(Reading {
@@ -154,12 +201,16 @@ impl Dialogue {
         self.answer(deadline)
     }
 
-    /// As [`Self::ask`], with every system call of the session's processes counted.
-    fn ask_watched(&mut self, order: &Order) -> Result<(Answer, Calls), Failure> {
+    /// As [`Self::ask`], with every system call of `processes` counted.
+    fn ask_watched(
+        &mut self,
+        order: &Order,
+        processes: &[u32],
+    ) -> Result<(Answer, Calls), Failure> {
         let output = self.run.output().ok_or_else(|| garbled("it has ended"))?;
         let child = Tid::try_from(self.run.pid()).map_err(|_| garbled("it is no process"))?;
-        let processes = usage::tree(self.run.pid()).into_iter();
-        let processes: Vec<Tid> = processes.filter_map(|one| one.try_into().ok()).collect();
+        let processes = processes.iter();
+        let processes: Vec<Tid> = processes.filter_map(|one| (*one).try_into().ok()).collect();
         let (input, line) = (&mut self.input, line_of(order));
         let ends = [output, self.shared.interrupt.as_fd()];
         let calls = calls::during(&processes, child, WATCHED_TIME, ends, || {

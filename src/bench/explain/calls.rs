@@ -90,7 +90,10 @@ impl<'a> Trace<'a> {
         for process in processes {
             for tid in threads_of(*process)? {
                 let taken = ptrace::seize(tid).and_then(|()| ptrace::interrupt(tid));
-                taken.or_else(gone_is_fine)?;
+                taken.or_else(|error| match has_ended(*process, tid) {
+                    true => Ok(()),
+                    false => gone_is_fine(error),
+                })?;
             }
         }
         let mut trace = Self {
@@ -143,6 +146,14 @@ fn threads_of(process: Tid) -> io::Result<Vec<Tid>> {
     Ok(names.filter_map(|name| name.parse().ok()).collect())
 }
 
+/// Whether the thread has ended, and nobody has waited for it: to trace it is not permitted then.
+fn has_ended(process: Tid, tid: Tid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/task/{tid}/stat"));
+    // After the name, which may be anything: proc(5).
+    let state = stat.as_ref().ok().and_then(|stat| stat.rsplit_once(") "));
+    state.is_some_and(|(_, state)| state.starts_with(['Z', 'X']))
+}
+
 /// A thread can be killed at any time, also while it is stopped.
 fn gone_is_fine(error: io::Error) -> io::Result<()> {
     match has_gone(&error) {
@@ -158,7 +169,7 @@ fn has_gone(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::os::fd::AsFd;
     use std::process::{Child, Command, Stdio};
 
@@ -207,6 +218,29 @@ mod tests {
     fn a_signal_is_still_delivered() {
         let calls = count("trap 'cd /' USR1; kill -USR1 $$");
         assert_eq!(of(&calls, libc::SYS_chdir), 1);
+    }
+
+    #[test]
+    fn one_that_has_ended_and_was_not_waited_for_is_in_nobodys_way() {
+        let mut ended = Command::new("true").stdout(Stdio::piped()).spawn().unwrap();
+        let mut end = Vec::new();
+        // Its output has an end when it has ended, or just before.
+        ended.stdout.take().unwrap().read_to_end(&mut end).unwrap();
+        let zombie = Tid::try_from(ended.id()).unwrap();
+        while !has_ended(zombie, zombie) {
+            std::thread::yield_now();
+        }
+        let mut child = shell("cd /");
+        let mut input = child.stdin.take().unwrap();
+        let output = child.stdout.take().unwrap();
+        let pid = Tid::try_from(child.id()).unwrap();
+        let limit = Duration::from_secs(60);
+        let start = || input.write_all(b"go\n");
+        let calls = during(&[zombie, pid], pid, limit, [output.as_fd(); 2], start).unwrap();
+        assert_eq!(of(&calls, libc::SYS_chdir), 1);
+        drop(input);
+        child.wait().unwrap();
+        ended.wait().unwrap();
     }
 
     #[test]

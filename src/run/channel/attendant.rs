@@ -24,8 +24,8 @@ pub struct Attendant {
     meeting: Meeting,
     /// Becomes readable when our commands have ended.
     leaving: Arc<OwnedFd>,
-    /// Whether the host has no file descriptor left.
-    rests: bool,
+    /// Until when nobody is let in, since the host had no file descriptor left.
+    rests_until: Option<Instant>,
     // Dropped last: until then, nobody else may come.
     seat: Seat,
 }
@@ -42,7 +42,7 @@ impl Attendant {
             door,
             meeting: Meeting::default(),
             leaving,
-            rests: false,
+            rests_until: None,
             seat,
         })
     }
@@ -83,13 +83,14 @@ impl Attendant {
 
     /// Waits until there is something to do; whether our commands have ended.
     fn wait(&self, time: Option<Duration>) -> io::Result<bool> {
+        // Asked first: a rest that is over by the time of the next question is cut short by it.
+        let most = self.rests().then_some(REST);
         let mut events = Vec::new();
         if time.is_none() {
             events.push(PollFd::new(&self.leaving, PollFlags::IN));
         }
         events.extend(self.interests());
-        let time = time.or(self.rests.then_some(REST));
-        let time = time.and_then(|time| Timespec::try_from(time).ok());
+        let time = time.or(most).and_then(|time| Timespec::try_from(time).ok());
         match poll(&mut events, time.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -110,14 +111,14 @@ impl Attendant {
                 visitor: None,
                 listener,
             } => {
-                if !self.rests {
+                if self.meeting.has_room_for_theirs() && !self.rests() {
                     events.push(PollFd::new(listener, PollFlags::IN));
                 }
             }
             Role::Keeper {
                 visitor: Some(way), ..
             } => {
-                if self.meeting.has_room_for_theirs() && !self.rests {
+                if self.meeting.has_room_for_theirs() && !self.rests() {
                     events.push(PollFd::new(way, PollFlags::IN));
                 }
             }
@@ -137,11 +138,10 @@ impl Attendant {
             Role::Keeper { .. } => self.meeting.has_room_for_ours(),
             Role::Visitor(_) => !self.meeting.ours_wait(),
         };
-        has_room && !self.rests
+        has_room && !self.rests()
     }
 
     fn serve(&mut self) -> io::Result<()> {
-        self.rests = false;
         self.let_in();
         match &mut self.role {
             Role::Keeper { .. } => self.keep(),
@@ -162,7 +162,7 @@ impl Attendant {
 
     /// Takes what the visitor brings, and notices that he comes and goes.
     fn keep(&mut self) {
-        while self.meeting.has_room_for_theirs() && !self.rests {
+        while self.meeting.has_room_for_theirs() && !self.rests() {
             let Role::Keeper { listener, visitor } = &mut self.role else {
                 return;
             };
@@ -210,10 +210,14 @@ impl Attendant {
         Ok(())
     }
 
+    fn rests(&self) -> bool {
+        self.rests_until.is_some_and(|until| Instant::now() < until)
+    }
+
     fn rest_if_it_is_serious(&mut self, error: &io::Error) {
         if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
             log::warn!("nobody can come to a channel for a moment: {error}");
-            self.rests = true;
+            self.rests_until = Some(Instant::now() + REST);
         }
     }
 }
