@@ -6,7 +6,8 @@
 //! - [`channel`]: byte streams between two instances
 //! - [`running`]: what a wall offers for a command that runs behind it
 //! - [`process`], [`container`], [`vm`]: the walls
-//! - [`ending`], [`supervise`]: signals, time, and what other commands ask
+//! - [`ending`], [`supervise`]: signals, time, and what other commands ask; `rest`: a pause where
+//!   nobody can be let in
 //! - [`outcome`], [`record`]: how it ended, and all that is told of it
 //! - [`instance`], [`stale`]: which commands run now, and what one has left that was killed
 
@@ -20,6 +21,7 @@ pub mod outcome;
 pub mod process;
 pub mod record;
 pub mod request;
+mod rest;
 pub mod running;
 pub mod stale;
 pub mod supervise;

@@ -11,6 +11,7 @@ use super::RunError;
 use super::ending::{Action, Ending};
 use super::instance::control::{self, Connection, Listener, Reply, Request};
 use super::outcome::Outcome;
+use super::rest::Rest;
 use super::running::{Instance, Session};
 use crate::signals::{PASSED_ON, SignalFd};
 use crate::terminal;
@@ -56,6 +57,7 @@ struct Supervisor<'a> {
     is_paused: bool,
     timeout: Option<Instant>,
     kill: Option<Instant>,
+    rest: Rest,
     asking: Vec<Connection>,
     guests: Vec<Guest>,
 }
@@ -78,6 +80,7 @@ pub fn until_end(
         is_paused: false,
         timeout: times.timeout.map(|time| Instant::now() + time),
         kill: None,
+        rest: Rest::default(),
         asking: Vec::new(),
         guests: Vec::new(),
     };
@@ -94,21 +97,31 @@ impl Supervisor<'_> {
         }
         self.serve_signals()?;
         self.serve_deadlines()?;
-        while let Some(connection) = self.listener.accept() {
-            self.asking.push(connection);
-        }
+        self.let_in();
         self.serve_requests(&ready);
         self.serve_guests(&ready);
         Ok(false)
     }
 
+    /// Takes who wants to ask for something.
+    fn let_in(&mut self) {
+        while !self.rest.goes_on() {
+            match self.listener.accept() {
+                Ok(connection) => self.asking.push(connection),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => self.rest.begin_after(&error),
+            }
+        }
+    }
+
     /// The file descriptors that have something to tell.
     fn wait(&self) -> Result<Vec<RawFd>, RunError> {
-        let mut watched = vec![
-            self.instance.ended(),
-            self.listener.as_fd(),
-            self.signals.0.as_fd(),
-        ];
+        // Asked first: a rest that is over by the next question is no wait without end.
+        let time = self.time_left();
+        let mut watched = vec![self.instance.ended(), self.signals.0.as_fd()];
+        if !self.rest.goes_on() {
+            watched.push(self.listener.as_fd());
+        }
         watched.extend(self.asking.iter().map(AsFd::as_fd));
         for guest in &self.guests {
             watched.extend([guest.connection.as_fd(), guest.session.ended()]);
@@ -117,7 +130,7 @@ impl Supervisor<'_> {
             .iter()
             .map(|fd| PollFd::new(fd, PollFlags::IN))
             .collect();
-        match poll(&mut polled, self.time_left().as_ref()) {
+        match poll(&mut polled, time.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(RunError::io("cannot wait for the command", error.into())),
         }
@@ -129,9 +142,9 @@ impl Supervisor<'_> {
     }
 
     fn time_left(&self) -> Option<Timespec> {
-        let deadline = self.timeout.into_iter().chain(self.kill).min()?;
-        let left = deadline.saturating_duration_since(Instant::now());
-        Timespec::try_from(left).ok()
+        let deadlines = self.timeout.into_iter().chain(self.kill);
+        let left = deadlines.map(|time| time.saturating_duration_since(Instant::now()));
+        Timespec::try_from(left.chain(self.rest.left()).min()?).ok()
     }
 
     fn serve_signals(&mut self) -> Result<(), RunError> {

@@ -228,7 +228,7 @@ mod tests {
         ended.stdout.take().unwrap().read_to_end(&mut end).unwrap();
         let zombie = Tid::try_from(ended.id()).unwrap();
         while !has_ended(zombie, zombie) {
-            std::thread::yield_now();
+            thread::yield_now();
         }
         let mut child = shell("cd /");
         let mut input = child.stdin.take().unwrap();

@@ -12,9 +12,7 @@ use wire::LINGER;
 use super::meeting::Meeting;
 use super::post;
 use super::seat::{Role, Seat};
-
-/// How long nobody is let in after the host has run out of file descriptors.
-const REST: Duration = Duration::from_millis(100);
+use crate::run::rest::{REST, Rest};
 
 /// What the thread has.
 pub struct Attendant {
@@ -24,8 +22,7 @@ pub struct Attendant {
     meeting: Meeting,
     /// Becomes readable when our commands have ended.
     leaving: Arc<OwnedFd>,
-    /// Until when nobody is let in, since the host had no file descriptor left.
-    rests_until: Option<Instant>,
+    rest: Rest,
     // Dropped last: until then, nobody else may come.
     seat: Seat,
 }
@@ -42,7 +39,7 @@ impl Attendant {
             door,
             meeting: Meeting::default(),
             leaving,
-            rests_until: None,
+            rest: Rest::default(),
             seat,
         })
     }
@@ -84,7 +81,7 @@ impl Attendant {
     /// Waits until there is something to do; whether our commands have ended.
     fn wait(&self, time: Option<Duration>) -> io::Result<bool> {
         // Asked first: a rest that is over by the time of the next question is cut short by it.
-        let most = self.rests().then_some(REST);
+        let most = self.rest.left();
         let mut events = Vec::new();
         if time.is_none() {
             events.push(PollFd::new(&self.leaving, PollFlags::IN));
@@ -111,14 +108,14 @@ impl Attendant {
                 visitor: None,
                 listener,
             } => {
-                if self.meeting.has_room_for_theirs() && !self.rests() {
+                if self.meeting.has_room_for_theirs() && !self.rest.goes_on() {
                     events.push(PollFd::new(listener, PollFlags::IN));
                 }
             }
             Role::Keeper {
                 visitor: Some(way), ..
             } => {
-                if self.meeting.has_room_for_theirs() && !self.rests() {
+                if self.meeting.has_room_for_theirs() && !self.rest.goes_on() {
                     events.push(PollFd::new(way, PollFlags::IN));
                 }
             }
@@ -138,7 +135,7 @@ impl Attendant {
             Role::Keeper { .. } => self.meeting.has_room_for_ours(),
             Role::Visitor(_) => !self.meeting.ours_wait(),
         };
-        has_room && !self.rests()
+        has_room && !self.rest.goes_on()
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -155,21 +152,21 @@ impl Attendant {
         while self.lets_in() {
             match self.door.accept() {
                 Ok((connection, _)) => self.meeting.add_ours(connection),
-                Err(error) => return self.rest_if_it_is_serious(&error),
+                Err(error) => return self.rest.begin_after(&error),
             }
         }
     }
 
     /// Takes what the visitor brings, and notices that he comes and goes.
     fn keep(&mut self) {
-        while self.meeting.has_room_for_theirs() && !self.rests() {
+        while self.meeting.has_room_for_theirs() && !self.rest.goes_on() {
             let Role::Keeper { listener, visitor } = &mut self.role else {
                 return;
             };
             let Some(way) = visitor else {
                 match come_in(listener) {
                     Ok(way) => *visitor = Some(way),
-                    Err(error) => return self.rest_if_it_is_serious(&error),
+                    Err(error) => return self.rest.begin_after(&error),
                 }
                 continue;
             };
@@ -179,7 +176,7 @@ impl Attendant {
                     *visitor = None;
                     self.meeting.other_has_gone();
                 }
-                Err(error) => return self.rest_if_it_is_serious(&error),
+                Err(error) => return self.rest.begin_after(&error),
             }
         }
     }
@@ -208,17 +205,6 @@ impl Attendant {
             self.role = self.seat.meet()?;
         }
         Ok(())
-    }
-
-    fn rests(&self) -> bool {
-        self.rests_until.is_some_and(|until| Instant::now() < until)
-    }
-
-    fn rest_if_it_is_serious(&mut self, error: &io::Error) {
-        if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
-            log::warn!("nobody can come to a channel for a moment: {error}");
-            self.rests_until = Some(Instant::now() + REST);
-        }
     }
 }
 

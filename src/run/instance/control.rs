@@ -81,10 +81,13 @@ impl Listener {
         Ok(Self(socket))
     }
 
-    /// The next who has connected, if there is one.
-    pub fn accept(&self) -> Option<Connection> {
+    /// The next who has connected.
+    ///
+    /// # Errors
+    /// There is none (`WouldBlock`), or the host has no file descriptor left.
+    pub fn accept(&self) -> io::Result<Connection> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        accept_with(&self.0, flags).ok().map(Connection)
+        Ok(Connection(accept_with(&self.0, flags)?))
     }
 }
 
