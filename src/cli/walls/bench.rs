@@ -205,7 +205,7 @@ pub struct Measure {
     pub seed: Option<u64>,
 
     /// What each wall may use of memory, with suffix K, M or G; or none, for no limit [default:
-    /// 2G; 128M for --suite boot or disk]
+    /// 2G; 128M for --suite boot, 512M for disk]
     #[arg(
         long,
         value_name = "SIZE",

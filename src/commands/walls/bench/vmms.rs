@@ -28,8 +28,13 @@ use crate::config::CpuList;
 use crate::image::Store;
 use crate::kernel::Kernels;
 
-/// What a guest has of memory where nobody says.
-const MEMORY: u64 = 128 << 20;
+/// What a guest has of memory where nobody says: fio's libraries alone need more than a boot.
+const fn memory_for(job: Job) -> u64 {
+    match job {
+        Job::Boot => 128 << 20,
+        Job::Disk => 512 << 20,
+    }
+}
 /// The second disk: more than a guest and most caches hold.
 const DISK_BYTES: u64 = 512 << 20;
 /// How long all rounds may take where nobody says.
@@ -102,7 +107,7 @@ fn guest(
         return Err("which root file system? --rootfs names it".into());
     };
     let kernel = Kernels::of_store(store.directory()).find(options.kernel.as_deref())?;
-    let Memory(memory) = options.memory.unwrap_or(Memory(Some(MEMORY)));
+    let Memory(memory) = options.memory.unwrap_or(Memory(Some(memory_for(job))));
     let memory = memory.ok_or("a guest has some memory: --memory SIZE")?;
     Ok(Guest {
         // They are read where others start.
