@@ -36,6 +36,14 @@ impl Rest {
     }
 }
 
+/// Whether `error` is a shortage of the host's that may pass: of file descriptors, or of memory.
+pub fn is_shortage(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

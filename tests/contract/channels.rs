@@ -1,9 +1,12 @@
 //! What two instances say to each other, each wall with each.
 
-use std::io::{Read, Write};
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use crate::Promise;
 use crate::wall::{Ended, Wall, collect, finish, start, wait};
@@ -15,6 +18,7 @@ pub const PROMISES: &[Promise] = &[
     (25, "a_crowd_is_served_in_the_end", crowd),
     (25, "what_was_said_before_an_end_arrives", last_words),
     (25, "one_that_is_killed_is_an_end_to_the_other", killed),
+    (25, "a_shortage_of_files_is_outlived", shortage),
     (25, "a_third_is_refused_by_the_names_of_the_two", third),
     (25, "everything_else_between_them_is_closed", closed),
 ];
@@ -160,6 +164,52 @@ fn killed(wall: &Wall) {
         list.arg("ps");
         assert_eq!(finish(list, b"").status, 0);
     });
+}
+
+/// Whoever came second has no file left to meet another when the first is gone.
+fn shortage(wall: &Wall) {
+    // Not every root may set a limit of other users' processes.
+    if wall.is_rootless() {
+        return;
+    }
+    let pair = Pair::new(wall, wall);
+    let (mut first, _) = start(pair.shell(0, &[], "echo ready; sleep 1000"));
+    let mut second = spawn(pair.shell(1, &[], "echo ready; read line; echo answer | CONNECT"));
+    let errors = BufReader::new(second.stderr.take().unwrap()).lines();
+    let mut output = BufReader::new(second.stdout.take().unwrap());
+    output.read_line(&mut String::new()).unwrap();
+    let usual = limit_files(&second, Some(unused_file(&second)));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    // More than once: it goes on trying.
+    for warning in errors.take(3) {
+        let warning = warning.unwrap();
+        assert!(warning.contains("nobody can come in"), "{warning}");
+    }
+    limit_files(&second, usual);
+    let third = spawn(pair.shell(0, &[], "echo question | CONNECT"));
+    nudge(&mut second);
+    assert_eq!(rest(output), "question\n");
+    assert_eq!(collect(third, b"").text(), "answer\n");
+    assert_eq!(wait(&mut second).code(), Some(0));
+}
+
+/// The first number that no file of `child` has.
+fn unused_file(child: &Child) -> u64 {
+    let files = format!("/proc/{}/fd", child.id());
+    let is_unused = |number: &u64| fs::symlink_metadata(format!("{files}/{number}")).is_err();
+    (0..).find(is_unused).unwrap()
+}
+
+/// Lets `child` open files of numbers below `limit`; what it could before.
+fn limit_files(child: &Child, limit: Option<u64>) -> Option<u64> {
+    let id = Pid::from_child(child);
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit {
+        current: limit,
+        maximum,
+    };
+    prlimit(Some(id), Resource::Nofile, limit).unwrap().current
 }
 
 fn third(wall: &Wall) {

@@ -12,7 +12,7 @@ use wire::LINGER;
 use super::meeting::Meeting;
 use super::post;
 use super::seat::{Role, Seat};
-use crate::run::rest::{REST, Rest};
+use crate::run::rest::{REST, Rest, is_shortage};
 
 /// What the thread has.
 pub struct Attendant {
@@ -119,6 +119,7 @@ impl Attendant {
                     events.push(PollFd::new(way, PollFlags::IN));
                 }
             }
+            Role::Visitor(_) if self.rest.goes_on() => {}
             Role::Visitor(way) => {
                 let mut wanted = PollFlags::IN;
                 wanted.set(PollFlags::OUT, self.meeting.ours_wait());
@@ -139,12 +140,31 @@ impl Attendant {
     }
 
     fn serve(&mut self) -> io::Result<()> {
+        self.follow()?;
         self.let_in();
-        match &mut self.role {
+        match &self.role {
             Role::Keeper { .. } => self.keep(),
-            Role::Visitor(_) => self.visit()?,
+            Role::Visitor(_) => self.visit(),
         }
         self.meeting.serve();
+        Ok(())
+    }
+
+    /// A keeper that has gone is followed by another, or by ourselves; before more of ours come,
+    /// whom his end is nothing to.
+    fn follow(&mut self) -> io::Result<()> {
+        let Role::Visitor(way) = &self.role else {
+            return Ok(());
+        };
+        if self.rest.goes_on() || has_nothing_to_say(way) {
+            return Ok(());
+        }
+        self.meeting.other_has_gone();
+        match self.seat.meet() {
+            Ok(role) => self.role = role,
+            Err(error) if is_shortage(&error) => self.rest.begin_after(&error),
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 
@@ -181,30 +201,23 @@ impl Attendant {
         }
     }
 
-    /// Brings our connections to the keeper; one that has gone is followed by another, or by
-    /// ourselves.
-    fn visit(&mut self) -> io::Result<()> {
+    /// Brings our connections to the keeper.
+    fn visit(&mut self) {
         let Role::Visitor(way) = &self.role else {
-            return Ok(());
+            return;
         };
-        let handed_over = loop {
-            match self
-                .meeting
-                .hand_over(|connection| post::send(way, connection))
-            {
+        while !self.rest.goes_on() {
+            let send = |connection: &_| post::send(way, connection);
+            match self.meeting.hand_over(send) {
                 Ok(true) => {}
-                other => break other,
+                Ok(false) => return,
+                Err(error) => match error.kind() {
+                    // That he has gone is seen next.
+                    ErrorKind::WouldBlock | ErrorKind::BrokenPipe => return,
+                    _ => self.rest.begin_after(&error),
+                },
             }
-        };
-        let is_there = match handed_over {
-            Ok(_) => has_nothing_to_say(way),
-            Err(error) => error.kind() == ErrorKind::WouldBlock,
-        };
-        if !is_there {
-            self.meeting.other_has_gone();
-            self.role = self.seat.meet()?;
         }
-        Ok(())
     }
 }
 
