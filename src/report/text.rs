@@ -234,7 +234,7 @@ fn toned(text: String, look: Look) -> String {
     const TONES: [(&str, &str); 5] = [
         ("no difference", "2"),
         ("too few rounds", "2"),
-        ("not run", "2"),
+        ("not measured", "2"),
         ("unknown", "2"),
         ("failed", "31"),
     ];

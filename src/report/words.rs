@@ -39,7 +39,7 @@ pub(super) fn verdict(cell: &Cell) -> (String, Tone) {
 fn nothing(cell: &Cell) -> (String, Tone) {
     match cell.failures {
         Some(_) => ("failed".to_owned(), Tone::Failed),
-        None => ("not run".to_owned(), Tone::Mute),
+        None => ("not measured".to_owned(), Tone::Mute),
     }
 }
 
@@ -273,7 +273,7 @@ mod tests {
             ..Cell::default()
         };
         assert_eq!(verdict(&failed), ("failed".to_owned(), Tone::Failed));
-        assert_eq!(verdict(&Cell::default()).0, "not run");
+        assert_eq!(verdict(&Cell::default()).0, "not measured");
     }
 
     fn row(workload: &str, measure: &str) -> Row {

@@ -13,6 +13,7 @@ mod mistakes;
 mod records;
 mod stops;
 mod tools;
+mod vmms;
 
 use libtest_mimic::Trial;
 
@@ -25,6 +26,7 @@ fn main() {
             mistakes::ALL,
             stops::ALL,
             tools::ALL,
+            vmms::ALL,
             channels::ALL,
         ]
         .concat();

@@ -1,6 +1,7 @@
 //! What a process has cost so far, as `/proc` and KVM's debugfs tell; `None` where they do not.
 
 use std::fs;
+use std::path::Path;
 
 use crate::bench::behind::usage;
 
@@ -50,20 +51,18 @@ fn field(line: &str) -> Option<(&str, u64)> {
     Some((name, kib))
 }
 
-/// KVM's count of exits of all kinds, which debugfs has while the machine runs.
+/// KVM's count of exits of all kinds, which debugfs has while the machine runs, by the thread that
+/// has made it.
 pub fn exits(pid: u32) -> Option<u64> {
     let machines = fs::read_dir("/sys/kernel/debug/kvm").ok()?.flatten();
-    let ours = |name: &str| name.starts_with(&format!("{pid}-"));
+    let is_ours = |thread: &str| Path::new(&format!("/proc/{pid}/task/{thread}")).exists();
     let machine = machines.map(|entry| entry.path()).find(|path| {
-        path.file_name()
-            .and_then(|name| name.to_str())
-            .is_some_and(ours)
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.and_then(|name| name.split_once('-'))
+            .is_some_and(|(thread, _)| is_ours(thread))
     })?;
-    fs::read_to_string(machine.join("exits"))
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    let exits = fs::read_to_string(machine.join("exits")).ok()?;
+    exits.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -58,6 +58,7 @@ pub(super) fn run(options: &Measure, job: Job) -> Result<ExitCode, Failure> {
         interrupt: Rc::clone(&interrupt),
     };
     let mut targets = targets(options, job, &guest, &terms);
+    refuse_two_of_one_name(&targets)?;
     let begin = begin(options, &guest, &plan, (&terms, &targets))?;
     let path = match exports.record() {
         Some(path) => path.to_owned(),
@@ -162,11 +163,27 @@ fn targets(options: &Measure, job: Job, guest: &Guest, terms: &Terms) -> Vec<Box
 /// Ours, and those of `wanted`, or all that are known and installed.
 fn templates(wanted: &[Template]) -> Vec<Template> {
     let known = KNOWN.iter().filter_map(|(name, _)| name.parse().ok());
-    let known = known.filter(|template: &Template| match template.name.as_str() {
-        "vmm" => true,
-        _ => wanted.is_empty() && template.find().is_ok(),
+    let mut known = known.filter(|template: &Template| match wanted {
+        [] => template.find().is_ok(),
+        _ => template.name == "vmm",
     });
-    known.chain(wanted.iter().cloned()).collect()
+    let ours = known.next();
+    let others = wanted.iter().filter(|other| Some(*other) != ours.as_ref());
+    let others: Vec<Template> = others.cloned().collect();
+    ours.into_iter().chain(known).chain(others).collect()
+}
+
+/// Figures go by the names.
+fn refuse_two_of_one_name(targets: &[Box<dyn Target>]) -> Result<(), Failure> {
+    let mut names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => {
+            let name = pair[0];
+            Err(format!("two are called '{name}': --vmm NAME='CMD' gives one another name").into())
+        }
+    }
 }
 
 fn begin(
