@@ -1,9 +1,11 @@
 //! The steps of a boot, in their order.
 
 use std::io::{self, Write};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread;
 
 use devices::serial::{SerialInput, SerialOutput};
 use devices::virtio::VirtioDevice;
@@ -54,6 +56,9 @@ pub enum BuildError {
     /// The host has no file descriptor left, or the like.
     #[error("cannot get a file descriptor from the host: raise the limit (ulimit -n)")]
     Host(#[source] io::Error),
+    /// It starts no thread.
+    #[error("cannot start a thread: raise the limit (ulimit -u), or free memory of the host")]
+    Thread(#[source] io::Error),
     /// The event loop cannot be made.
     #[error("cannot make the event loop")]
     EventLoop(#[source] event_manager::Error),
@@ -88,32 +93,89 @@ impl Machine {
     ) -> Result<Self, BuildError> {
         let kvm = Kvm::open(&config.kvm)?;
         let memory = guest_memory(config)?;
-        let registers = memory::register_pages(plan.virtio.len())?;
-        let vm = create_vm(&kvm, &memory, &registers, plan)?;
-        timeline.mark("vmm: memory and virtual machine");
-        let signs = Signs::new(timeline.clone()).map_err(BuildError::Host)?;
-        let board = Board::new(&vm, &memory, registers, &signs);
-        let (devices, button) = attach_devices(board, config, plan, &signs)?;
-        timeline.mark("vmm: devices");
-        let kernel = load(&memory, config, plan)?;
-        timeline.mark("vmm: kernel in memory");
-        let vcpus = create_vcpus(&kvm, &vm, plan.vcpus, &kernel)?;
-        timeline.mark("vmm: vCPUs");
+        timeline.mark("vmm: memory");
+        // KVM waits rather than works while it makes a machine, whatever is in its memory.
+        let (kernel, chassis) = at_once(
+            || load(&memory, config, plan),
+            || Chassis::build(&kvm, &memory, config, plan, timeline),
+        )?;
+        let (chassis, kernel) = (chassis?, kernel?);
+        timeline.mark("vmm: rest of the kernel in memory");
+        for vcpu in &chassis.vcpus {
+            registers::set_up(vcpu, kernel.entry)?;
+        }
         Ok(Self {
-            counters: Arc::new(Counters::of(&vm, &vcpus)),
-            _vm: vm,
-            vcpus,
-            events: event_loop(config, &signs, button, devices.sources)?,
+            counters: Arc::new(Counters::of(&chassis.vm, &chassis.vcpus)),
+            _vm: chassis.vm,
+            vcpus: chassis.vcpus,
+            events: event_loop(
+                config,
+                &chassis.signs,
+                chassis.button,
+                chassis.devices.sources,
+            )?,
             shared: Arc::new(Shared {
-                buses: devices.buses,
-                stop: signs.stop,
+                buses: chassis.devices.buses,
+                stop: chassis.signs.stop,
                 end: AtomicBool::new(false),
                 gate: Arc::default(),
                 ledger: config.stats.then(SharedLedger::default),
                 memory,
             }),
-            broken: devices.broken,
+            broken: chassis.devices.broken,
             timeline: timeline.clone(),
+        })
+    }
+}
+
+/// What both give, of which the first has a thread of its own.
+fn at_once<A: Send, B>(
+    first: impl FnOnce() -> A + Send,
+    second: impl FnOnce() -> B,
+) -> Result<(A, B), BuildError> {
+    thread::scope(|scope| {
+        let named = thread::Builder::new().name("loader".to_owned());
+        let first = named
+            .spawn_scoped(scope, first)
+            .map_err(BuildError::Thread)?;
+        let second = second();
+        let first = first.join().unwrap_or_else(|panic| resume_unwind(panic));
+        Ok((first, second))
+    })
+}
+
+/// A machine with nothing to run.
+struct Chassis {
+    vm: Vm,
+    vcpus: Vec<Vcpu>,
+    devices: Attached,
+    button: PowerButton,
+    signs: Signs,
+}
+
+impl Chassis {
+    fn build(
+        kvm: &Kvm,
+        memory: &Memory,
+        config: &MachineConfig,
+        plan: &Plan,
+        timeline: &Arc<Timeline>,
+    ) -> Result<Self, BuildError> {
+        let registers = memory::register_pages(plan.virtio.len())?;
+        let vm = create_vm(kvm, memory, &registers, plan)?;
+        timeline.mark("vmm: virtual machine");
+        let signs = Signs::new(timeline.clone()).map_err(BuildError::Host)?;
+        let board = Board::new(&vm, memory, registers, &signs);
+        let (devices, button) = attach_devices(board, config, plan, &signs)?;
+        timeline.mark("vmm: devices");
+        let vcpus = create_vcpus(kvm, &vm, plan.vcpus)?;
+        timeline.mark("vmm: vCPUs");
+        Ok(Self {
+            vm,
+            vcpus,
+            devices,
+            button,
+            signs,
         })
     }
 }
@@ -264,7 +326,7 @@ fn virtio_mmio(slot: &plan::Slot) -> VirtioMmio {
     }
 }
 
-fn create_vcpus(kvm: &Kvm, vm: &Vm, count: u8, kernel: &Kernel) -> Result<Vec<Vcpu>, KvmError> {
+fn create_vcpus(kvm: &Kvm, vm: &Vm, count: u8) -> Result<Vec<Vcpu>, KvmError> {
     let supported = kvm.supported_cpuid()?;
     let create = |apic_id| {
         let vcpu = vm.create_vcpu(apic_id)?;
@@ -276,7 +338,6 @@ fn create_vcpus(kvm: &Kvm, vm: &Vm, count: u8, kernel: &Kernel) -> Result<Vec<Vc
         };
         vcpu.set_cpuid(&cpuid::for_vcpu(&supported, topology))?;
         msr::set_up(&vcpu)?;
-        registers::set_up(&vcpu, kernel.entry)?;
         Ok(vcpu)
     };
     (0..count).map(create).collect()

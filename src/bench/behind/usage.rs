@@ -7,7 +7,6 @@
 //! back, KVM's), and interrupts that are charged to whoever was running.
 
 use std::fs;
-use std::path::Path;
 
 use crate::cgroup::Cgroup;
 use crate::run::Registry;
@@ -63,18 +62,25 @@ pub fn group_of(name: &str) -> Option<String> {
     Some(found.ok()?.state.cgroup)
 }
 
-/// The threads of `process` that live.
+/// All threads that `process` has or had, by its clock of processor time; `None` once it has ended.
 fn of_process(process: u32) -> Option<u64> {
-    let tasks = fs::read_dir(format!("/proc/{process}/task")).ok()?;
-    // One that has just ended has no file any more.
-    let used = tasks.flatten().filter_map(|task| of_task(&task.path()));
-    Some(used.sum())
-}
-
-/// `schedstat`: nanoseconds on a processor, and of waiting for one (Documentation/scheduler).
-fn of_task(task: &Path) -> Option<u64> {
-    let text = fs::read_to_string(task.join("schedstat")).ok()?;
-    text.split(' ').next()?.parse().ok()
+    let mut clock: libc::clockid_t = 0;
+    let process = libc::pid_t::try_from(process).ok()?;
+    // SAFETY: the identifier is written, and nothing else.
+    let error = unsafe { libc::clock_getcpuclockid(process, &raw mut clock) };
+    if error != 0 {
+        return None;
+    }
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the time is written, and nothing else.
+    if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
+        return None;
+    }
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    Some(seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).ok()?)
 }
 
 /// Nanoseconds of `process` and of all that it has started, and they, as far as they live.
@@ -128,6 +134,19 @@ mod tests {
         drop(child.stdin.take());
         child.wait().unwrap();
         assert!(of_ended() > before);
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_is_counted_and_a_process_that_has_is_not() {
+        let own = || of_process(std::process::id()).unwrap();
+        let begin = own();
+        let work = move || while own() < begin + 20_000_000 {};
+        std::thread::spawn(work).join().unwrap();
+        assert!(own() >= begin + 20_000_000);
+        let mut child = counting("1").spawn().unwrap();
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert_eq!(of_process(child.id()), None);
     }
 
     #[test]
