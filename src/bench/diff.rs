@@ -5,7 +5,8 @@ use std::fmt;
 
 use super::record::{Begin, Fact, Record};
 use super::statistics::ratio::Estimate;
-use super::summary::{Cell, Ratio, Row, Spread, Summary, Verdict};
+use super::statistics::{Ratio, Spread, Verdict};
+use super::summary::{Cell, Row, Summary};
 use super::workload::Unit;
 
 /// What has changed.

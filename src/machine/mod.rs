@@ -2,7 +2,7 @@
 //!
 //! - [`plan`]: addresses, interrupts and command line, before anything exists
 //! - [`build`]: the steps of a boot
-//! - [`attach`], [`console`]: every device in its place, and its host's end
+//! - [`chassis`], [`attach`], [`console`]: the machine without a program: every device in its place, and its host's end
 //! - [`event_loop`]: devices, signals and deadlines
 //! - [`vcpu_threads`], [`exit_handler`]: running the guest and serving its exits
 //! - [`handle`], [`gate`]: what another thread can do to it: stop, pause, resume
@@ -11,6 +11,7 @@
 
 pub mod attach;
 pub mod build;
+pub mod chassis;
 pub mod console;
 pub mod counters;
 pub mod event_loop;

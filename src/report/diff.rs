@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::bench::diff::{Change, Diff};
-use crate::bench::summary::Verdict;
+use crate::bench::statistics::Verdict;
 use crate::output::plain;
 
 /// The columns of the table.

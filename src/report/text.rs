@@ -3,7 +3,8 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::words;
-use crate::bench::summary::{Cell, Row, Spread, Summary};
+use crate::bench::statistics::Spread;
+use crate::bench::summary::{Cell, Row, Summary};
 use crate::output::plain;
 
 /// How a table is to look.

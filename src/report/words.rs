@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::bench::record::{Begin, Density, Explanation, Fact};
-use crate::bench::summary::{Cell, Ratio, Row, Summary, Verdict};
+use crate::bench::statistics::{Ratio, Verdict};
+use crate::bench::summary::{Cell, Row, Summary};
 use crate::bench::workload::Unit;
 
 /// What every reader of ratios has to know.
@@ -236,7 +237,7 @@ pub(super) fn facts<'a>(facts: impl Iterator<Item = &'a Fact>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::summary::Spread;
+    use crate::bench::statistics::Spread;
 
     fn cell(value: f64, interval: Option<(f64, f64)>, verdict: Verdict) -> Cell {
         Cell {

@@ -13,3 +13,4 @@ mod guest;
 mod kernels;
 mod on_a_terminal;
 mod terminal;
+mod vmms;

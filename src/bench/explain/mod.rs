@@ -10,7 +10,8 @@ pub mod ptrace;
 pub mod sentence;
 
 use super::record::Explanation;
-use super::summary::{Summary, Verdict};
+use super::statistics::Verdict;
+use super::summary::Summary;
 use super::workload::Unit;
 use counted::Counted;
 
@@ -51,7 +52,8 @@ pub fn tax(summary: &Summary, workload: &str, target: &str) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::bench::record::{self, Record};
-    use crate::bench::summary::{Cell, Ratio, Row, Spread};
+    use crate::bench::statistics::{Ratio, Spread};
+    use crate::bench::summary::{Cell, Row};
 
     /// A wall that costs 3 instead of 1, in `unit`.
     fn dearer(unit: Unit) -> Summary {

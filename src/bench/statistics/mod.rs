@@ -16,4 +16,5 @@ pub mod sorted;
 mod tests;
 pub mod trend;
 
-pub use sorted::Sorted;
+pub use ratio::{Ratio, Verdict};
+pub use sorted::{Sorted, Spread};

@@ -1,7 +1,30 @@
 //! How many times one is the other, and what that is worth.
 
 use super::{Sorted, interval};
-use crate::bench::summary::{Ratio, Verdict};
+
+/// How many times the cost of the first target.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio {
+    /// Median over paired rounds.
+    pub value: f64,
+    /// Where it lies in 95 of a hundred repetitions; `None` where there are too few rounds.
+    pub interval: Option<(f64, f64)>,
+    /// What it is worth.
+    pub verdict: Verdict,
+}
+
+/// What a ratio is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It costs more.
+    Dearer,
+    /// It costs less.
+    Cheaper,
+    /// Its interval includes 1, or it lies inside of what the control shows to be noise.
+    NoDifference,
+    /// Too few rounds to say anything.
+    TooFew,
+}
 
 /// A ratio before it is judged: its value, and the interval where there are figures enough.
 #[derive(Clone, Copy, Debug, PartialEq)]

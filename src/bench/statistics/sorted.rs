@@ -1,13 +1,32 @@
 //! Figures in their order: quantiles, the distance from the median, and what lies far outside.
 
-use crate::bench::summary::Spread;
-
 /// A modified z-score beyond this lies far outside (Iglewicz and Hoaglin 1993).
 const FAR: f64 = 3.5;
 /// Of normal figures, the median distance from the median in standard deviations.
 const MEDIAN_DISTANCE: f64 = 0.6745;
 /// Of normal figures, the mean distance from the median in standard deviations.
 const MEAN_DISTANCE: f64 = 0.7979;
+
+/// The distribution of some figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spread {
+    /// How many.
+    pub count: usize,
+    /// Half are less.
+    pub median: f64,
+    /// 95 in a hundred are less.
+    pub p95: f64,
+    /// 99 in a hundred are less.
+    pub p99: f64,
+    /// Median of the distances from the median.
+    pub mad: f64,
+    /// Least.
+    pub least: f64,
+    /// Most.
+    pub most: f64,
+    /// Those far outside (kept in everything above).
+    pub outliers: usize,
+}
 
 /// At least one figure, the least first.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,8 +2,7 @@
 //! 95 of a hundred seeds, give or take what so many throws of a coin leave to chance.
 
 use super::noise::{Noise, SHAPES, Shape};
-use super::ratio::Estimate;
-use crate::bench::summary::Verdict;
+use super::ratio::{Estimate, Verdict};
 
 const SEEDS: u64 = 4000;
 const SIZES: [usize; 5] = [6, 10, 20, 30, 100];

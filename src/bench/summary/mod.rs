@@ -8,6 +8,7 @@ mod tests;
 mod warnings;
 
 use super::record::{Begin, Density, End, Entry, Explanation, Missing, Record, TargetNote};
+use super::statistics::{Ratio, Spread};
 use super::workload::Unit;
 use rows::Columns;
 use runs::Runs;
@@ -133,49 +134,4 @@ pub struct Cell {
     pub cpu_ns: Option<f64>,
     /// The ratio to the first target, over paired rounds; `None` for that one itself.
     pub ratio: Option<Ratio>,
-}
-
-/// The distribution of some figures.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Spread {
-    /// How many.
-    pub count: usize,
-    /// Half are less.
-    pub median: f64,
-    /// 95 in a hundred are less.
-    pub p95: f64,
-    /// 99 in a hundred are less.
-    pub p99: f64,
-    /// Median of the distances from the median.
-    pub mad: f64,
-    /// Least.
-    pub least: f64,
-    /// Most.
-    pub most: f64,
-    /// Those far outside (kept in everything above).
-    pub outliers: usize,
-}
-
-/// How many times the cost of the first target.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ratio {
-    /// Median over paired rounds.
-    pub value: f64,
-    /// Where it lies in 95 of a hundred repetitions; `None` where there are too few rounds.
-    pub interval: Option<(f64, f64)>,
-    /// What it is worth.
-    pub verdict: Verdict,
-}
-
-/// What a ratio is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It costs more.
-    Dearer,
-    /// It costs less.
-    Cheaper,
-    /// Its interval includes 1, or it lies inside of what the control shows to be noise.
-    NoDifference,
-    /// Too few rounds to say anything.
-    TooFew,
 }

@@ -1,9 +1,9 @@
 //! The rows of a summary: what each measure of each workload is behind each wall.
 
 use super::runs::{Pair, Runs};
-use super::{Cell, Ratio, Row};
+use super::{Cell, Row};
 use crate::bench::record::TargetNote;
-use crate::bench::statistics::{Sorted, ratio::Estimate};
+use crate::bench::statistics::{Ratio, Sorted, ratio::Estimate};
 use crate::bench::workload::Unit;
 
 /// What a workload would have measured that has failed everywhere: it has a row, too.

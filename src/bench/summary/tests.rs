@@ -5,6 +5,7 @@ use crate::bench::record::tests::begin;
 use crate::bench::record::{Fact, Journal};
 use crate::bench::rounds::{self, Plan};
 use crate::bench::sample::{Measure, Outcome, Reading, Sample};
+use crate::bench::statistics::Verdict;
 use crate::bench::statistics::noise::{Noise, SHAPES, Shape};
 use crate::bench::target::Target;
 use crate::bench::target::mock::{Log, Mock, reading, workload};

@@ -1,8 +1,8 @@
 //! The same twice, and differing.
 
 use super::{Seen, firsts, list};
+use crate::bench::statistics::Verdict;
 use crate::bench::statistics::interval::CONFIDENCE;
-use crate::bench::summary::Verdict;
 
 impl Seen<'_> {
     /// That the baseline's control differs from it in more workloads than chance explains.

@@ -2,6 +2,7 @@
 
 use super::canvas::{Canvas, Margins, svg};
 use super::{Plot, count, ends, short, ticks};
+use crate::bench::statistics::Sorted;
 use crate::bench::summary::{Cell, Row, Summary};
 use crate::report::html::palette::{self, Colour, INK};
 use crate::report::words;
@@ -55,11 +56,9 @@ fn lane(canvas: &Canvas<'_>, cell: &Cell, y: i32, colour: Colour) {
     for (index, value) in seen.iter().enumerate().step_by(every) {
         canvas.dot((x(*value), y + jitter(index)), 2, colour.at(0.55));
     }
-    let mut sorted = seen;
-    sorted.sort_by(f64::total_cmp);
-    let quarter = |quarters: usize| sorted.get(sorted.len() * quarters / 4).copied();
-    if let (Some(first), Some(third)) = (quarter(1), quarter(3)) {
-        canvas.block([(x(first), y - 9), (x(third), y + 9)], colour.at(0.22));
+    if let Some(sorted) = Sorted::of(seen) {
+        let [first, third] = [0.25, 0.75].map(|part| x(sorted.quantile(part)));
+        canvas.block([(first, y - 9), (third, y + 9)], colour.at(0.22));
     }
     if let Some(spread) = cell.spread.filter(|spread| spread.median > 0.0) {
         let median = x(spread.median);

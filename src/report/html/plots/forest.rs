@@ -4,7 +4,8 @@ use plotters::style::text_anchor::HPos;
 
 use super::canvas::{Canvas, Margins, svg};
 use super::{Plot, count, ends, short, ticks};
-use crate::bench::summary::{Ratio, Row, Summary, Verdict};
+use crate::bench::statistics::{Ratio, Verdict};
+use crate::bench::summary::{Row, Summary};
 use crate::report::html::palette::{self, Colour, INK, MUTED};
 use crate::report::words;
 

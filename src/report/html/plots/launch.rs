@@ -6,6 +6,7 @@ use super::canvas::{Canvas, Margins, svg};
 use super::{Plot, count, short, ticks};
 use crate::bench::record::{Entry, Record};
 use crate::bench::sample::{Outcome, Phase};
+use crate::bench::statistics::Sorted;
 use crate::bench::summary::Summary;
 use crate::bench::workload::Unit;
 use crate::report::html::palette::{self, INK, MUTED};
@@ -74,12 +75,10 @@ pub(in super::super) fn launches(summary: &Summary, record: &Record) -> Vec<Laun
 )]
 fn median(launches: &[&[Phase]], name: &str) -> f64 {
     let phases = launches.iter().flat_map(|phases| phases.iter());
-    let mut lengths: Vec<u64> = phases
+    let lengths = phases
         .filter(|phase| phase.name == name)
-        .map(|phase| phase.ns)
-        .collect();
-    lengths.sort_unstable();
-    lengths.get(lengths.len() / 2).copied().unwrap_or_default() as f64
+        .map(|phase| phase.ns as f64);
+    Sorted::of(lengths.collect()).map_or(0.0, |lengths| lengths.median())
 }
 
 /// The plot of `launches`; `None` where there are none.
