@@ -28,6 +28,9 @@ pub enum Order {
 /// What the guest has said of itself.
 pub type OnReady = Box<dyn FnOnce(Ready) + Send>;
 
+/// How much is read at once.
+pub const PIECE: usize = 64 << 10;
+
 /// The command that the guest is there for.
 pub const MAIN: u32 = 0;
 
@@ -41,6 +44,8 @@ pub struct Exchange {
     pub wake: OwnedFd,
     /// Called when the guest is up.
     pub on_ready: Option<OnReady>,
+    /// What is read at once.
+    pub piece: Box<[u8]>,
     /// From bytes to frames.
     pub decoder: Decoder,
     /// What is to be said.
@@ -156,11 +161,10 @@ impl Exchange {
         if self.outbox.is_overfull() {
             return Ok(true);
         }
-        let mut piece = vec![0; 64 << 10];
         loop {
-            match self.port.read(&mut piece) {
+            match self.port.read(&mut self.piece) {
                 Ok(0) => return Ok(false),
-                Ok(count) => self.decoder.push(&piece[..count]),
+                Ok(count) => self.decoder.push(&self.piece[..count]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(false),

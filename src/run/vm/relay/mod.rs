@@ -26,7 +26,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use wire::{Launch, WindowSize};
 
 use super::super::running::Streams;
-use exchange::{Exchange, MAIN, Order};
+use exchange::{Exchange, MAIN, Order, PIECE};
 
 pub use connection::Connections;
 pub use exchange::OnReady;
@@ -61,6 +61,7 @@ pub fn start(port: UnixStream, on_ready: OnReady, connections: Connections) -> i
         orders,
         wake: wake.try_clone()?,
         on_ready: Some(on_ready),
+        piece: vec![0; PIECE].into(),
         decoder: Default::default(),
         outbox: Default::default(),
         sessions: Default::default(),
