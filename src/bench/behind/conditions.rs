@@ -33,15 +33,15 @@ impl Conditions {
     /// What is told of them, and of what no option changes.
     pub fn facts(&self) -> Vec<Fact> {
         let mut facts = vec![
-            fact("memory", self.memory()),
-            fact(
+            Fact::that_matters("memory", self.memory()),
+            Fact::that_matters(
                 "processors",
                 format!("{} for each, on CPUs {}", self.cpus, self.cpu_list),
             ),
         ];
-        facts.extend(FIXED.map(|(name, value)| fact(name, value.to_owned())));
+        facts.extend(FIXED.map(|(name, value)| Fact::that_matters(name, value.to_owned())));
         if !self.command.is_empty() {
-            facts.push(fact("command", self.command.join(" ")));
+            facts.push(Fact::that_matters("command", self.command.join(" ")));
         }
         facts
     }
@@ -86,14 +86,6 @@ const FIXED: [(&str, &str); 6] = [
     ("probe", "a read-only volume"),
     ("user", "root; of a command, the image's"),
 ];
-
-fn fact(name: &str, value: String) -> Fact {
-    Fact {
-        name: name.to_owned(),
-        value,
-        matters: true,
-    }
-}
 
 #[cfg(test)]
 mod tests {

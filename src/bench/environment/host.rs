@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use super::{aside, matters};
 use crate::bench::record::Fact;
 use crate::cgroup::{self, Layout};
 use crate::doctor::host::Host;
@@ -15,35 +14,35 @@ const UNKNOWN: &str = "unknown";
 pub fn facts(host: &Host) -> Vec<Fact> {
     let cpuinfo = read("/proc/cpuinfo");
     vec![
-        matters("CPU", host.cpu.model.clone()),
-        matters("CPUs", host.cpu.count.to_string()),
-        matters("microcode", field(&cpuinfo, "microcode")),
-        matters("mitigations", mitigations(Path::new(CPU))),
-        matters("SMT", told(&format!("{CPU}/smt/control"))),
-        matters(
+        Fact::that_matters("CPU", host.cpu.model.clone()),
+        Fact::that_matters("CPUs", host.cpu.count.to_string()),
+        Fact::that_matters("microcode", field(&cpuinfo, "microcode")),
+        Fact::that_matters("mitigations", mitigations(Path::new(CPU))),
+        Fact::that_matters("SMT", told(&format!("{CPU}/smt/control"))),
+        Fact::that_matters(
             "governor",
             told(&format!("{CPU}/cpu0/cpufreq/scaling_governor")),
         ),
-        matters("boost", boost()),
-        matters("kernel", host.kernel.clone()),
-        matters(
+        Fact::that_matters("boost", boost()),
+        Fact::that_matters("kernel", host.kernel.clone()),
+        Fact::that_matters(
             "clock source",
             told("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         ),
-        matters(
+        Fact::that_matters(
             "transparent huge pages",
             chosen(&read("/sys/kernel/mm/transparent_hugepage/enabled")),
         ),
-        matters("KSM", told("/sys/kernel/mm/ksm/run")),
-        matters(
+        Fact::that_matters("KSM", told("/sys/kernel/mm/ksm/run")),
+        Fact::that_matters(
             "control groups",
             layout(cgroup::examine().layout).to_owned(),
         ),
-        aside(
+        Fact::aside(
             "memory of the host",
             field(&read("/proc/meminfo"), "MemTotal"),
         ),
-        aside("load before", load()),
+        Fact::aside("load before", load()),
     ]
 }
 

@@ -4,7 +4,6 @@
 use std::fs;
 use std::time::Instant;
 
-use super::{aside, matters};
 use crate::bench::record::Fact;
 
 /// What may have to wait.
@@ -31,7 +30,7 @@ impl Meanwhile {
     /// What went on until now. What matters was enough to disturb what was measured.
     pub fn facts(&self) -> Vec<Fact> {
         let elapsed_us = self.began.elapsed().as_micros().max(1) as f64;
-        let mut facts = vec![aside(
+        let mut facts = vec![Fact::aside(
             "load at the end",
             load().map_or_else(unknown, |load| load.to_string()),
         )];
@@ -51,8 +50,8 @@ impl Meanwhile {
 
 fn pressure(resource: &str, share: f64, harmless: f64) -> Fact {
     let fact = match share > harmless {
-        true => matters,
-        false => aside,
+        true => Fact::that_matters,
+        false => Fact::aside,
     };
     let value = format!("{:.1} % of the time somebody waited", share * 100.0);
     fact(&format!("pressure on {resource}"), value)

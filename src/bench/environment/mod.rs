@@ -81,20 +81,22 @@ fn kvm(host: &Host, kvm: &Kvm) -> Vec<Fact> {
         None => "no module is loaded".to_owned(),
     };
     let mut facts = vec![
-        matters("KVM", module),
-        matters(
+        Fact::that_matters("KVM", module),
+        Fact::that_matters(
             "below this host",
             host.cpu.hypervisor.clone().unwrap_or_else(nothing),
         ),
-        matters(
+        Fact::that_matters(
             "around this process",
             host.container.clone().unwrap_or_else(nothing),
         ),
     ];
     match kvm {
-        Kvm::Unusable(obstacle) => facts.push(matters("KVM guests", obstacle.problem.clone())),
+        Kvm::Unusable(obstacle) => {
+            facts.push(Fact::that_matters("KVM guests", obstacle.problem.clone()))
+        }
         Kvm::Usable(guests) => facts.extend([
-            matters(
+            Fact::that_matters(
                 "KVM ring 0",
                 match guests.speed.ring0_is_emulated() {
                     true => "is emulated",
@@ -102,8 +104,8 @@ fn kvm(host: &Host, kvm: &Kvm) -> Vec<Fact> {
                 }
                 .to_owned(),
             ),
-            aside("speed of KVM ring 0", rate(guests.speed.ring0_kips)),
-            aside("speed of KVM ring 3", rate(guests.speed.ring3_kips)),
+            Fact::aside("speed of KVM ring 0", rate(guests.speed.ring0_kips)),
+            Fact::aside("speed of KVM ring 3", rate(guests.speed.ring3_kips)),
         ]),
     }
     facts
@@ -111,23 +113,6 @@ fn kvm(host: &Host, kvm: &Kvm) -> Vec<Fact> {
 
 fn nothing() -> String {
     "nothing".to_owned()
-}
-
-/// Records that differ in it cannot be compared.
-fn matters(name: &str, value: String) -> Fact {
-    Fact {
-        name: name.to_owned(),
-        value,
-        matters: true,
-    }
-}
-
-/// Good to know.
-fn aside(name: &str, value: String) -> Fact {
-    Fact {
-        matters: false,
-        ..matters(name, value)
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{aside, matters};
 use crate::bench::record::Fact;
 use crate::image::{Digest, Image};
 use crate::kernel::Kernel;
@@ -16,9 +15,9 @@ const LONGEST: u64 = 1 << 30;
 /// What is known of `image`, called `name`.
 pub fn image(name: &str, image: &Image) -> Vec<Fact> {
     vec![
-        aside("image", name.to_owned()),
-        matters("image digest", image.digest.to_string()),
-        matters("base digest", image.base.digest.to_string()),
+        Fact::aside("image", name.to_owned()),
+        Fact::that_matters("image digest", image.digest.to_string()),
+        Fact::that_matters("base digest", image.base.digest.to_string()),
     ]
 }
 
@@ -32,9 +31,9 @@ pub fn kernel(kernel: &Kernel, words: &str) -> io::Result<Vec<Fact>> {
         return Err(io::Error::other("it is larger than any kernel"));
     }
     let digest = Digest::of(&fs::read(&kernel.image)?);
-    let mut facts = vec![matters("guest kernel", digest.to_string())];
+    let mut facts = vec![Fact::that_matters("guest kernel", digest.to_string())];
     if !words.is_empty() {
-        facts.push(matters("guest kernel's words", words.to_owned()));
+        facts.push(Fact::that_matters("guest kernel's words", words.to_owned()));
     }
     Ok(facts)
 }
@@ -48,7 +47,7 @@ pub fn runtime(runtime: &Path) -> Fact {
     let told = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let told = told.unwrap_or_default();
     let first = told.lines().next().unwrap_or("unknown");
-    aside(&runtime.display().to_string(), crate::output::plain(first))
+    Fact::aside(&runtime.display().to_string(), crate::output::plain(first))
 }
 
 /// This program.
@@ -58,8 +57,8 @@ pub fn ourselves() -> Vec<Fact> {
         false => "for use",
     };
     vec![
-        aside("vmm", env!("CARGO_PKG_VERSION").to_owned()),
-        matters("vmm is built", built.to_owned()),
+        Fact::aside("vmm", env!("CARGO_PKG_VERSION").to_owned()),
+        Fact::that_matters("vmm is built", built.to_owned()),
     ]
 }
 
@@ -67,7 +66,7 @@ pub fn ourselves() -> Vec<Fact> {
 pub fn file_system(directory: &Path) -> Fact {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let told = mount_of(&mounts, directory).unwrap_or_else(|| "unknown".to_owned());
-    matters("file system of the store", told)
+    Fact::that_matters("file system of the store", told)
 }
 
 /// The last of the deepest mounts above `directory`, in the text of `/proc/self/mounts`.

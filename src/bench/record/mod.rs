@@ -4,6 +4,8 @@ mod check;
 mod journal;
 mod read;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 
 pub use journal::{Journal, JournalError};
@@ -81,6 +83,19 @@ impl Default for Begin {
     }
 }
 
+impl Begin {
+    /// A record that begins now, by what this program was told: of nothing yet.
+    pub fn now(seed: u64) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            started: since.unwrap_or_default().as_secs(),
+            command: std::env::args().collect(),
+            seed,
+            ..Self::default()
+        }
+    }
+}
+
 /// A fact about where or how it was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
@@ -90,6 +105,25 @@ pub struct Fact {
     pub value: String,
     /// Whether records that differ in it cannot be compared.
     pub matters: bool,
+}
+
+impl Fact {
+    /// One in which records that can be compared do not differ.
+    pub fn that_matters(name: &str, value: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            value,
+            matters: true,
+        }
+    }
+
+    /// One that is good to know.
+    pub fn aside(name: &str, value: String) -> Self {
+        Self {
+            matters: false,
+            ..Self::that_matters(name, value)
+        }
+    }
 }
 
 /// A target as records know it.

@@ -68,7 +68,7 @@ impl Machine {
     pub fn again(self) -> Self {
         Self {
             control_of: Some(self.template.name.clone()),
-            name: format!("{} again", self.template.name),
+            name: self.template.again(),
             ..self
         }
     }
@@ -155,9 +155,14 @@ pub struct HostFile {
     pub terms: Terms,
 }
 
+impl HostFile {
+    /// What it is called in tables.
+    pub const NAME: &str = "host file";
+}
+
 impl Target for HostFile {
     fn name(&self) -> &str {
-        "host file"
+        Self::NAME
     }
 
     fn prepare(&mut self) -> Result<(), String> {

@@ -129,6 +129,11 @@ fn unknown_place(word: &str) -> Option<String> {
 }
 
 impl Template {
+    /// What it is called when it is measured over again.
+    pub fn again(&self) -> String {
+        format!("{} again", self.name)
+    }
+
     /// Whether its program is there.
     ///
     /// # Errors

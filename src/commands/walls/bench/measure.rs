@@ -1,11 +1,8 @@
 //! The measuring, from the first look at the host to the end of the record.
 
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Failure;
 use super::explain::explain;
@@ -13,13 +10,11 @@ use super::onlooker::Onlooker;
 use super::plan::{self, Extent, Wanted};
 use super::results::{self, Exports};
 use super::tools;
-use crate::bench::behind::{Behind, Interrupt, Needs, Shared, Workplace, usage, workplace};
+use crate::bench::behind::{Behind, Interrupt, Needs, Shared, Workplace, usage};
 use crate::bench::density::{self, Bounds};
 use crate::bench::environment::meanwhile::Meanwhile;
 use crate::bench::environment::{Environment, software};
-use crate::bench::record::{
-    Begin, End, Entry, FORMAT, Fact, Journal, JournalError, Record, TargetNote, VERSION,
-};
+use crate::bench::record::{Begin, End, Entry, Fact, Journal, JournalError, Record, TargetNote};
 use crate::bench::rounds::{self, Plan};
 use crate::bench::target::Target;
 use crate::bench::workload::Unit;
@@ -31,6 +26,7 @@ use crate::run::Wall;
 
 /// Measures what `options` say, tells it, and writes it down.
 pub(super) fn run(options: Measure) -> Result<ExitCode, Failure> {
+    refuse_what_means_nothing(&options)?;
     let exports = Exports::open(options.results.exports()?)?;
     let prepared = Prepared::of(&options, &exports)?;
     let shared = Rc::clone(&prepared.shared);
@@ -38,6 +34,20 @@ pub(super) fn run(options: Measure) -> Result<ExitCode, Failure> {
     results::publish(&record, &path, exports, options.results.details)?;
     written?;
     Ok(results::status(&record, shared.interrupt.came()))
+}
+
+/// What is asked of VMMs is not silently left out.
+fn refuse_what_means_nothing(options: &Measure) -> Result<(), Failure> {
+    let given = [
+        ("--vmm", !options.vmm.is_empty()),
+        ("--rootfs", options.rootfs.is_some()),
+    ];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((option, _)) => {
+            Err(format!("{option} means nothing without --suite boot or --suite disk").into())
+        }
+    }
 }
 
 /// All that is there before the first run.
@@ -73,14 +83,14 @@ impl Prepared {
             plan.workloads = tools::that_are_there(plan.workloads, first, &shared);
         }
         let begin = Begin {
+            conditions: shared.conditions.facts(),
             environment: facts(options, &environment, &store, &image, &wanted),
             caveats: [environment.caveats(), shared.conditions.caveats()].concat(),
-            ..begin(&shared, &plan, &wanted)
+            targets: wanted.iter().map(note).collect(),
+            workloads: names(&plan),
+            ..Begin::now(plan.seed)
         };
-        let path = match exports.record() {
-            Some(path) => path.to_owned(),
-            None => own_path(&store, begin.started)?,
-        };
+        let path = exports.record(&store, &begin)?;
         Ok(Self {
             journal: Journal::create(&path, begin)?,
             bounds: plan::wants_density(options).then(|| Bounds::of_this_host(extent.instances)),
@@ -115,13 +125,12 @@ impl Prepared {
     /// What measuring has cost beside what was measured.
     fn own_work(&self, ns: u64) -> Vec<Fact> {
         let runs = self.journal.record().samples().count();
-        let for_a_run = (runs > 0).then(|| Fact {
-            name: "processor time of vmm bench itself".to_owned(),
-            value: format!(
-                "{} for a run",
-                Unit::Nanoseconds.show(ns as f64 / runs as f64)
-            ),
-            matters: false,
+        let for_a_run = (runs > 0).then(|| {
+            let time = Unit::Nanoseconds.show(ns as f64 / runs as f64);
+            Fact::aside(
+                "processor time of vmm bench itself",
+                format!("{time} for a run"),
+            )
         });
         for_a_run.into_iter().collect()
     }
@@ -222,27 +231,18 @@ fn plan_of(options: &Measure, extent: Extent) -> Plan {
     }
 }
 
-/// The beginning of the record, but for what was found of the host.
-fn begin(shared: &Shared, plan: &Plan, wanted: &[Wanted]) -> Begin {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let note = |wanted: &Wanted| TargetNote {
+fn note(wanted: &Wanted) -> TargetNote {
+    TargetNote {
         name: wanted.name.clone(),
         control_of: wanted.control_of.clone(),
-    };
+    }
+}
+
+/// What is measured, where nothing else is the memory of instances.
+fn names(plan: &Plan) -> Vec<String> {
     let names = plan.workloads.iter().map(|workload| workload.name);
     let alone = plan.workloads.is_empty().then_some(density::NAME);
-    Begin {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        started: since.unwrap_or_default().as_secs(),
-        command: std::env::args().collect(),
-        conditions: shared.conditions.facts(),
-        environment: Vec::new(),
-        caveats: Vec::new(),
-        targets: wanted.iter().map(note).collect(),
-        workloads: names.chain(alone).map(str::to_owned).collect(),
-        seed: plan.seed,
-    }
+    names.chain(alone).map(str::to_owned).collect()
 }
 
 fn facts(
@@ -268,11 +268,4 @@ fn facts(
         .filter_map(|wanted| wanted.choice.runtime.as_deref());
     facts.extend(runtimes.map(software::runtime));
     facts
-}
-
-/// Where a record is that nobody has named a file for.
-pub(super) fn own_path(store: &Store, started: u64) -> io::Result<PathBuf> {
-    let directory = workplace::records(store.directory());
-    fs::create_dir_all(&directory)?;
-    Ok(directory.join(format!("{started}-{}.json", std::process::id())))
 }

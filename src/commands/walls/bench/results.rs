@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::Failure;
-use crate::bench::record::{Entry, Record};
+use crate::bench::behind::workplace;
+use crate::bench::record::{Begin, Entry, Record};
 use crate::bench::sample::Outcome;
 use crate::bench::summary::Summary;
+use crate::image::Store;
 use crate::output::{print, say};
 use crate::report::{self, Format, text};
 use crate::terminal;
@@ -63,9 +65,17 @@ impl Exports {
         Ok(exports)
     }
 
-    /// The first place of the record itself.
-    pub fn record(&self) -> Option<&Path> {
-        self.records.first().map(PathBuf::as_path)
+    /// The first place of the record itself: one in `store` where nobody has named any.
+    ///
+    /// # Errors
+    /// That has no directory for records.
+    pub fn record(&self, store: &Store, begin: &Begin) -> io::Result<PathBuf> {
+        if let Some(path) = self.records.first() {
+            return Ok(path.clone());
+        }
+        let directory = workplace::records(store.directory());
+        fs::create_dir_all(&directory)?;
+        Ok(directory.join(format!("{}-{}.json", begin.started, std::process::id())))
     }
 
     /// Copies the record at `path` to wherever it is to be as well.

@@ -5,16 +5,15 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::Failure;
-use super::measure::own_path;
 use super::onlooker::Onlooker;
 use super::results::{self, Exports};
 use crate::bench::behind::{Interrupt, Workplace};
 use crate::bench::environment::meanwhile::Meanwhile;
 use crate::bench::environment::{Environment, software};
-use crate::bench::record::{Begin, End, Entry, FORMAT, Fact, Journal, TargetNote, VERSION};
+use crate::bench::record::{Begin, End, Entry, Fact, Journal, TargetNote};
 use crate::bench::rounds::{self, Plan};
 use crate::bench::target::Target;
 use crate::bench::vmms::guest::Guest;
@@ -26,7 +25,7 @@ use crate::bench::workload::{BOOT, DISK};
 use crate::cli::walls::bench::{Measure, Memory};
 use crate::config::CpuList;
 use crate::image::Store;
-use crate::kernel::Kernels;
+use crate::kernel::{Kernel, Kernels};
 
 /// What a guest has of memory where nobody says: fio's libraries alone need more than a boot.
 const fn memory_for(job: Job) -> u64 {
@@ -43,27 +42,42 @@ const BUDGET: Duration = Duration::from_secs(30 * 60);
 /// Measures VMMs at `job` as `options` say.
 pub(super) fn run(options: &Measure, job: Job) -> Result<ExitCode, Failure> {
     refuse_what_means_nothing(options)?;
+    let templates = templates(&options.vmm);
+    refuse_a_name_for_two(&templates)?;
     let exports = Exports::open(options.results.exports()?)?;
     let interrupt = Rc::new(Interrupt::take()?);
     let store = Store::open_default()?;
     let workplace = Workplace::set_up()?;
-    let guest = guest(options, job, &store, &workplace)?;
+    let kernel = Kernels::of_store(store.directory()).find(options.kernel.as_deref())?;
+    let guest = guest(options, job, &kernel, &workplace)?;
+    let terms = terms(options, &interrupt);
     let plan = plan(options, job);
-    let terms = Terms {
-        cpus: options
-            .cpu_list
-            .clone()
-            .unwrap_or_else(CpuList::of_this_thread),
-        limit: options.timeout,
-        interrupt: Rc::clone(&interrupt),
+    let mut targets = targets(&templates, (job, !options.no_control), &guest, &terms);
+    let environment = Environment::examine();
+    let begin = Begin {
+        conditions: conditions(&guest, &terms.cpus),
+        environment: [
+            environment.facts(),
+            software::ourselves(),
+            software::kernel(&kernel, &options.cmdline)?,
+        ]
+        .concat(),
+        caveats: environment.caveats(),
+        targets: targets
+            .iter()
+            .map(|target| TargetNote::of(target.as_ref()))
+            .collect(),
+        workloads: plan
+            .workloads
+            .iter()
+            .map(|one| one.name.to_owned())
+            .collect(),
+        ..Begin::now(plan.seed)
     };
-    let mut targets = targets(options, job, &guest, &terms);
-    refuse_two_of_one_name(&targets)?;
-    let begin = begin(options, &guest, &plan, (&terms, &targets))?;
-    let path = match exports.record() {
-        Some(path) => path.to_owned(),
-        None => own_path(&store, begin.started)?,
-    };
+    let path = exports.record(&store, &begin)?;
+    if let Some(disk) = &guest.disk {
+        fill_with_noise(disk)?;
+    }
     let mut journal = Journal::create(&path, begin)?;
     let meanwhile = Meanwhile::begin();
     let mut onlooker = Onlooker::new(&interrupt);
@@ -73,6 +87,7 @@ pub(super) fn run(options: &Measure, job: Job) -> Result<ExitCode, Failure> {
         ..end
     }));
     let record = journal.into_record();
+    // What was measured is told even if the file could not take all of it.
     results::publish(&record, &path, exports, options.results.details)?;
     written?;
     Ok(results::status(&record, interrupt.came()))
@@ -98,23 +113,51 @@ fn refuse_what_means_nothing(options: &Measure) -> Result<(), Failure> {
     }
 }
 
+/// Ours, and those of `wanted`, or all that are known and installed.
+fn templates(wanted: &[Template]) -> Vec<Template> {
+    let known = KNOWN.iter().filter_map(|(name, _)| name.parse().ok());
+    let mut known = known.filter(|template: &Template| match wanted {
+        [] => template.find().is_ok(),
+        _ => template.name == "vmm",
+    });
+    let ours = known.next();
+    let others = wanted.iter().filter(|other| Some(*other) != ours.as_ref());
+    let others: Vec<Template> = others.cloned().collect();
+    ours.into_iter().chain(known).chain(others).collect()
+}
+
+/// Figures go by the names.
+fn refuse_a_name_for_two(templates: &[Template]) -> Result<(), Failure> {
+    let control = templates.first().map(Template::again);
+    let ours = [HostFile::NAME].into_iter().chain(control.as_deref());
+    let names = templates.iter().map(|template| template.name.as_str());
+    let mut names: Vec<&str> = names.chain(ours).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => {
+            let name = pair[0];
+            Err(format!("two are called '{name}': --vmm NAME='CMD' gives one another name").into())
+        }
+    }
+}
+
 fn guest(
     options: &Measure,
     job: Job,
-    store: &Store,
+    kernel: &Kernel,
     workplace: &Workplace,
 ) -> Result<Guest, Failure> {
     let Some(rootfs) = &options.rootfs else {
         return Err("which root file system? --rootfs names it".into());
     };
-    let kernel = Kernels::of_store(store.directory()).find(options.kernel.as_deref())?;
     let Memory(memory) = options.memory.unwrap_or(Memory(Some(memory_for(job))));
     let memory = memory.ok_or("a guest has some memory: --memory SIZE")?;
     Ok(Guest {
         // They are read where others start.
-        kernel: fs::canonicalize(kernel.image)?,
+        kernel: fs::canonicalize(&kernel.image)?,
         rootfs: readable(rootfs)?,
-        disk: disk(job, workplace)?,
+        disk: (job == Job::Disk).then(|| workplace.disk()),
         memory_mib: u32::try_from(memory >> 20)?,
         words: format!("{} {}", options.cmdline, job.words())
             .trim()
@@ -141,8 +184,24 @@ fn plan(options: &Measure, job: Job) -> Plan {
     }
 }
 
-/// The host's own file where disks are measured, then the VMMs, ours first and over again.
-fn targets(options: &Measure, job: Job, guest: &Guest, terms: &Terms) -> Vec<Box<dyn Target>> {
+fn terms(options: &Measure, interrupt: &Rc<Interrupt>) -> Terms {
+    Terms {
+        cpus: options
+            .cpu_list
+            .clone()
+            .unwrap_or_else(CpuList::of_this_thread),
+        limit: options.timeout,
+        interrupt: Rc::clone(interrupt),
+    }
+}
+
+/// The host's own file where disks are measured, then the VMMs, the first of them over again.
+fn targets(
+    templates: &[Template],
+    (job, has_control): (Job, bool),
+    guest: &Guest,
+    terms: &Terms,
+) -> Vec<Box<dyn Target>> {
     let mut targets: Vec<Box<dyn Target>> = Vec::new();
     if let (Job::Disk, Some(disk)) = (job, &guest.disk) {
         targets.push(Box::new(HostFile {
@@ -150,84 +209,19 @@ fn targets(options: &Measure, job: Job, guest: &Guest, terms: &Terms) -> Vec<Box
             terms: terms.clone(),
         }));
     }
-    for (place, template) in templates(&options.vmm).into_iter().enumerate() {
+    for (place, template) in templates.iter().enumerate() {
         let new = || Machine::new(template.clone(), guest.clone(), job, terms.clone());
         targets.push(Box::new(new()));
-        if place == 0 && !options.no_control {
+        if place == 0 && has_control {
             targets.push(Box::new(new().again()));
         }
     }
     targets
 }
 
-/// Ours, and those of `wanted`, or all that are known and installed.
-fn templates(wanted: &[Template]) -> Vec<Template> {
-    let known = KNOWN.iter().filter_map(|(name, _)| name.parse().ok());
-    let mut known = known.filter(|template: &Template| match wanted {
-        [] => template.find().is_ok(),
-        _ => template.name == "vmm",
-    });
-    let ours = known.next();
-    let others = wanted.iter().filter(|other| Some(*other) != ours.as_ref());
-    let others: Vec<Template> = others.cloned().collect();
-    ours.into_iter().chain(known).chain(others).collect()
-}
-
-/// Figures go by the names.
-fn refuse_two_of_one_name(targets: &[Box<dyn Target>]) -> Result<(), Failure> {
-    let mut names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
-    names.sort_unstable();
-    match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        None => Ok(()),
-        Some(pair) => {
-            let name = pair[0];
-            Err(format!("two are called '{name}': --vmm NAME='CMD' gives one another name").into())
-        }
-    }
-}
-
-fn begin(
-    options: &Measure,
-    guest: &Guest,
-    plan: &Plan,
-    (terms, targets): (&Terms, &[Box<dyn Target>]),
-) -> Result<Begin, Failure> {
-    let environment = Environment::examine();
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let kernel = Kernels::of_store(Path::new("/")).find(Some(&guest.kernel))?;
-    let software = [
-        software::ourselves(),
-        software::kernel(&kernel, &options.cmdline)?,
-    ]
-    .concat();
-    Ok(Begin {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        started: since.unwrap_or_default().as_secs(),
-        command: std::env::args().collect(),
-        conditions: conditions(guest, &terms.cpus),
-        environment: [environment.facts(), software].concat(),
-        caveats: environment.caveats(),
-        targets: targets
-            .iter()
-            .map(|target| TargetNote::of(target.as_ref()))
-            .collect(),
-        workloads: plan
-            .workloads
-            .iter()
-            .map(|one| one.name.to_owned())
-            .collect(),
-        seed: plan.seed,
-    })
-}
-
 /// What all of them get alike.
 fn conditions(guest: &Guest, cpus: &CpuList) -> Vec<Fact> {
-    let fact = |name: &str, value: String| Fact {
-        name: name.to_owned(),
-        value,
-        matters: true,
-    };
+    let fact = Fact::that_matters;
     let mut facts = vec![
         fact("guest memory", format!("{} MiB", guest.memory_mib)),
         fact("vCPUs", "1".to_owned()),
@@ -247,14 +241,9 @@ fn conditions(guest: &Guest, cpus: &CpuList) -> Vec<Fact> {
     facts
 }
 
-/// A second disk for `job`, if it needs one. No block of it is a hole, which would be read without
-/// the disk.
-fn disk(job: Job, workplace: &Workplace) -> io::Result<Option<PathBuf>> {
-    if job != Job::Disk {
-        return Ok(None);
-    }
-    let path = workplace.disk();
+/// Makes the disk at `path`. No block of it is a hole, which would be read without the disk.
+fn fill_with_noise(path: &Path) -> io::Result<()> {
     let mut noise = File::open("/dev/urandom")?.take(DISK_BYTES);
-    io::copy(&mut noise, &mut File::create_new(&path)?)?;
-    Ok(Some(path))
+    io::copy(&mut noise, &mut File::create_new(path)?)?;
+    Ok(())
 }
