@@ -14,7 +14,7 @@ use event_manager::MutEventSubscriber;
 use virtio_bindings::virtio_mmio::{VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_QUEUE_NOTIFY};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
-use super::BuildError;
+use super::error::BuildError;
 use super::event_loop::Source;
 use super::exit_handler::Buses;
 use super::plan;

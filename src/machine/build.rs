@@ -1,6 +1,5 @@
 //! The steps of a boot, in their order.
 
-use std::io;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,8 +10,9 @@ use vm_memory::{GuestAddress, GuestMemoryError};
 
 use super::Machine;
 use super::attach::PowerButton;
-use super::chassis::{Chassis, DeviceError};
+use super::chassis::Chassis;
 use super::counters::Counters;
+use super::error::BuildError;
 use super::event_loop::{Deadlines, EventLoop, Source, Supervisor, TAKEN_SIGNALS};
 use super::ledger::SharedLedger;
 use super::plan::{self, Plan};
@@ -22,39 +22,10 @@ use crate::arch::x86_64::acpi::{self, Hardware, VirtioMmio};
 use crate::arch::x86_64::{mptable, registers};
 use crate::boot::{self, BootError, Kernel, Parameters};
 use crate::config::MachineConfig;
-use crate::hypervisor::{Kvm, KvmError, OpenError};
+use crate::hypervisor::Kvm;
 use crate::memory::{self, Memory, MemoryError};
 use crate::signals::SignalFd;
 use crate::timeline::Timeline;
-
-/// Why a machine cannot be built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// There is no KVM to build it on.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// KVM refuses a request.
-    #[error(transparent)]
-    Kvm(#[from] KvmError),
-    /// Guest memory cannot be had.
-    #[error(transparent)]
-    Memory(#[from] MemoryError),
-    /// The kernel cannot be booted.
-    #[error(transparent)]
-    Boot(#[from] BootError),
-    /// A device lacks what it is for.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-    /// The host has no file descriptor left, or the like.
-    #[error("cannot get a file descriptor from the host: raise the limit (ulimit -n)")]
-    Host(#[source] io::Error),
-    /// It starts no thread.
-    #[error("cannot start a thread: raise the limit (ulimit -u), or free memory of the host")]
-    Thread(#[source] io::Error),
-    /// The event loop cannot be made.
-    #[error("cannot make the event loop")]
-    EventLoop(#[source] event_manager::Error),
-}
 
 impl Machine {
     /// Builds the machine of `plan`, up to the kernel's first instruction.
@@ -69,7 +40,8 @@ impl Machine {
         let kvm = Kvm::open(&config.kvm)?;
         let memory = guest_memory(config)?;
         timeline.mark("vmm: memory");
-        // KVM waits rather than works while it makes a machine, whatever is in its memory.
+        // KVM sleeps for most of the milliseconds in which it makes a machine, and reads nothing of
+        // its memory.
         let (kernel, chassis) = at_once(
             || load(&memory, config, plan),
             || Chassis::build(&kvm, &memory, config, plan, timeline),
@@ -80,8 +52,7 @@ impl Machine {
             devices,
             button,
             signs,
-        } = chassis?;
-        let kernel = kernel?;
+        } = chassis;
         timeline.mark("vmm: rest of the kernel in memory");
         for vcpu in &vcpus {
             registers::set_up(vcpu, kernel.entry)?;
@@ -105,19 +76,19 @@ impl Machine {
     }
 }
 
-/// What both give, of which the first has a thread of its own.
+/// Does `beside` in a thread of its own, and `here` meanwhile in this one.
 fn at_once<A: Send, B>(
-    first: impl FnOnce() -> A + Send,
-    second: impl FnOnce() -> B,
+    beside: impl FnOnce() -> Result<A, BootError> + Send,
+    here: impl FnOnce() -> Result<B, BuildError>,
 ) -> Result<(A, B), BuildError> {
     thread::scope(|scope| {
         let named = thread::Builder::new().name("loader".to_owned());
-        let first = named
-            .spawn_scoped(scope, first)
+        let beside = named
+            .spawn_scoped(scope, beside)
             .map_err(BuildError::Thread)?;
-        let second = second();
-        let first = first.join().unwrap_or_else(|panic| resume_unwind(panic));
-        Ok((first, second))
+        let here = here()?;
+        let beside = beside.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok((beside, here))
     })
 }
 

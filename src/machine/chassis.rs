@@ -1,18 +1,17 @@
 //! A machine without a program: KVM's part of it, its vCPUs and its devices.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use devices::serial::{SerialInput, SerialOutput};
 use devices::virtio::VirtioDevice;
 use devices::virtio::block::{self, Block, BlockOptions};
-use devices::virtio::fs::{BackendError, Fs, FsError};
+use devices::virtio::fs::{BackendError, Fs};
 use devices::virtio::rng::Rng;
 
 use super::attach::{Attached, Board, PowerButton};
-use super::build::BuildError;
 use super::console::{self, ConsoleError};
+use super::error::{BuildError, DeviceError};
 use super::panic_message::Watched;
 use super::plan::{Plan, Role};
 use super::signs::Signs;
@@ -23,23 +22,6 @@ use crate::config::{Cache, DiskConfig, MachineConfig, SerialTarget, ShareConfig,
 use crate::hypervisor::{Kvm, KvmError, Vcpu, Vm};
 use crate::memory::{self, Memory};
 use crate::timeline::Timeline;
-
-/// Why a device cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum DeviceError {
-    /// A console has no host's end.
-    #[error(transparent)]
-    Console(#[from] ConsoleError),
-    /// A disk cannot be opened.
-    #[error(transparent)]
-    Disk(#[from] block::OpenError),
-    /// A directory has nobody who serves it.
-    #[error("cannot share {0} with the guest")]
-    Share(PathBuf, #[source] FsError),
-    /// The host has no file descriptor left.
-    #[error("cannot keep the connection to the process that serves a directory")]
-    Connection(#[source] io::Error),
-}
 
 /// A machine with nothing to run.
 pub struct Chassis {

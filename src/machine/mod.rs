@@ -3,6 +3,7 @@
 //! - [`plan`]: addresses, interrupts and command line, before anything exists
 //! - [`build`]: the steps of a boot
 //! - [`chassis`], [`attach`], [`console`]: the machine without a program: every device in its place, and its host's end
+//! - [`error`]: why there is none
 //! - [`event_loop`]: devices, signals and deadlines
 //! - [`vcpu_threads`], [`exit_handler`]: running the guest and serving its exits
 //! - [`handle`], [`gate`]: what another thread can do to it: stop, pause, resume
@@ -14,6 +15,7 @@ pub mod build;
 pub mod chassis;
 pub mod console;
 pub mod counters;
+pub mod error;
 pub mod event_loop;
 pub mod exit_handler;
 pub mod gate;
@@ -28,7 +30,7 @@ pub mod vcpu_threads;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-pub use build::BuildError;
+pub use error::BuildError;
 pub use handle::Handle;
 pub use panic_message::PanicMessage;
 pub use plan::Plan;

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 /// How long it is.
-pub const REST: Duration = Duration::from_millis(100);
+const REST: Duration = Duration::from_millis(100);
 
 /// Until when nobody is let in.
 #[derive(Debug, Default)]

@@ -43,7 +43,7 @@ impl Signals {
 }
 
 /// A command of `vmm exec`, and who waits for it.
-struct Guest {
+struct Execution {
     connection: Connection,
     session: Box<dyn Session>,
 }
@@ -59,7 +59,7 @@ struct Supervisor<'a> {
     kill: Option<Instant>,
     rest: Rest,
     asking: Vec<Connection>,
-    guests: Vec<Guest>,
+    executions: Vec<Execution>,
 }
 
 /// Watches `instance` until its command ends; whether its time had passed.
@@ -82,7 +82,7 @@ pub fn until_end(
         kill: None,
         rest: Rest::default(),
         asking: Vec::new(),
-        guests: Vec::new(),
+        executions: Vec::new(),
     };
     while !supervisor.serve()? {}
     Ok(supervisor.ending.timed_out())
@@ -99,7 +99,7 @@ impl Supervisor<'_> {
         self.serve_deadlines()?;
         self.let_in();
         self.serve_requests(&ready);
-        self.serve_guests(&ready);
+        self.serve_executions(&ready);
         Ok(false)
     }
 
@@ -116,21 +116,20 @@ impl Supervisor<'_> {
 
     /// The file descriptors that have something to tell.
     fn wait(&self) -> Result<Vec<RawFd>, RunError> {
-        // Asked first: a rest that is over by the next question is no wait without end.
-        let time = self.time_left();
+        let rest = self.rest.left();
         let mut watched = vec![self.instance.ended(), self.signals.0.as_fd()];
-        if !self.rest.goes_on() {
+        if rest.is_none() {
             watched.push(self.listener.as_fd());
         }
         watched.extend(self.asking.iter().map(AsFd::as_fd));
-        for guest in &self.guests {
-            watched.extend([guest.connection.as_fd(), guest.session.ended()]);
+        for execution in &self.executions {
+            watched.extend([execution.connection.as_fd(), execution.session.ended()]);
         }
         let mut polled: Vec<PollFd<'_>> = watched
             .iter()
             .map(|fd| PollFd::new(fd, PollFlags::IN))
             .collect();
-        match poll(&mut polled, time.as_ref()) {
+        match poll(&mut polled, self.time_left(rest).as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(RunError::io("cannot wait for the command", error.into())),
         }
@@ -141,10 +140,11 @@ impl Supervisor<'_> {
             .collect())
     }
 
-    fn time_left(&self) -> Option<Timespec> {
+    /// Until the next deadline, or the end of the `rest`.
+    fn time_left(&self, rest: Option<Duration>) -> Option<Timespec> {
         let deadlines = self.timeout.into_iter().chain(self.kill);
         let left = deadlines.map(|time| time.saturating_duration_since(Instant::now()));
-        Timespec::try_from(left.chain(self.rest.left()).min()?).ok()
+        Timespec::try_from(left.chain(rest).min()?).ok()
     }
 
     fn serve_signals(&mut self) -> Result<(), RunError> {
@@ -207,15 +207,13 @@ impl Supervisor<'_> {
         let reply = match connection.receive() {
             Ok(Some((Request::Exec(launch), files))) => match self.exec(&launch, files) {
                 Ok(session) => {
-                    let guest = Guest {
+                    return self.executions.push(Execution {
                         connection,
                         session,
-                    };
-                    return self.guests.push(guest);
+                    });
                 }
                 Err(error) => Reply::Failed(crate::chain(&error)),
             },
-            Ok(Some((Request::Counters, _))) => Reply::Counters(self.instance.counters()),
             Ok(Some((request, _))) => self.answer(request),
             Ok(None) => return,
             Err(error) => Reply::Failed(error.to_string()),
@@ -239,7 +237,9 @@ impl Supervisor<'_> {
             Request::Kill => self.act(Action::Kill),
             Request::Pause => self.pause(true),
             Request::Resume => self.pause(false),
-            Request::Exec(_) | Request::Resize(_) | Request::Counters => {
+            Request::Counters => return Reply::Counters(self.instance.counters()),
+            // They are of an execution, and come by its own connection.
+            Request::Exec(_) | Request::Resize(_) => {
                 return Reply::Failed("that is no request of its own".to_owned());
             }
         };
@@ -249,32 +249,33 @@ impl Supervisor<'_> {
         }
     }
 
-    fn serve_guests(&mut self, ready: &[RawFd]) {
-        for mut guest in std::mem::take(&mut self.guests) {
-            if ready.contains(&guest.session.ended().as_raw_fd()) {
-                let _ = guest.connection.send(&outcome(guest.session.finish()), &[]);
+    fn serve_executions(&mut self, ready: &[RawFd]) {
+        for mut execution in std::mem::take(&mut self.executions) {
+            if ready.contains(&execution.session.ended().as_raw_fd()) {
+                let outcome = outcome(execution.session.finish());
+                let _ = execution.connection.send(&outcome, &[]);
                 continue;
             }
-            if ready.contains(&guest.connection.as_fd().as_raw_fd()) {
-                serve_guest(&mut guest);
+            if ready.contains(&execution.connection.as_fd().as_raw_fd()) {
+                serve_execution(&mut execution);
             }
-            self.guests.push(guest);
+            self.executions.push(execution);
         }
     }
 }
 
 /// A caller that has gone takes its command along, as a terminal that hangs up does.
-fn serve_guest(guest: &mut Guest) {
-    let received = match guest.connection.receive() {
+fn serve_execution(execution: &mut Execution) {
+    let received = match execution.connection.receive() {
         // It was the request for the command that had come.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
         received => received,
     };
     let done = match received {
-        Ok(Some((Request::Signal(signal), _))) => guest.session.signal(signal),
-        Ok(Some((Request::Resize(size), _))) => guest.session.resize(size),
+        Ok(Some((Request::Signal(signal), _))) => execution.session.signal(signal),
+        Ok(Some((Request::Resize(size), _))) => execution.session.resize(size),
         Ok(Some(_)) => Ok(()),
-        Ok(None) | Err(_) => guest.session.signal(libc::SIGKILL),
+        Ok(None) | Err(_) => execution.session.signal(libc::SIGKILL),
     };
     if let Err(error) = done {
         log::warn!("{}", crate::chain(&error));

@@ -12,7 +12,10 @@ use wire::LINGER;
 use super::meeting::Meeting;
 use super::post;
 use super::seat::{Role, Seat};
-use crate::run::rest::{REST, Rest, is_shortage};
+use crate::run::rest::{Rest, is_shortage};
+
+/// How often it is looked whether the last words have been read: no event tells.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// What the thread has.
 pub struct Attendant {
@@ -52,7 +55,7 @@ impl Attendant {
     }
 
     fn attend(&mut self) -> io::Result<()> {
-        while !self.wait(None)? {
+        while !self.wait_or_leave()? {
             self.serve()?;
         }
         Ok(())
@@ -67,7 +70,8 @@ impl Attendant {
             if left.is_zero() || self.is_settled() {
                 return Ok(());
             }
-            self.wait(Some(left.min(REST)))?;
+            let mut events = self.interests(!self.rest.goes_on());
+            poll_for(&mut events, Some(left.min(GLANCE)))?;
         }
     }
 
@@ -78,48 +82,32 @@ impl Attendant {
         }
     }
 
-    /// Waits until there is something to do; whether our commands have ended.
-    fn wait(&self, time: Option<Duration>) -> io::Result<bool> {
-        // Asked first: a rest that is over by the time of the next question is cut short by it.
-        let most = self.rest.left();
-        let mut events = Vec::new();
-        if time.is_none() {
-            events.push(PollFd::new(&self.leaving, PollFlags::IN));
-        }
-        events.extend(self.interests());
-        let time = time.or(most).and_then(|time| Timespec::try_from(time).ok());
-        match poll(&mut events, time.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let is_leaving = events
-            .first()
-            .is_some_and(|event| !event.revents().is_empty());
-        Ok(is_leaving)
+    /// Waits until there is something to do, or our commands have ended; whether they have.
+    fn wait_or_leave(&self) -> io::Result<bool> {
+        let rest = self.rest.left();
+        let mut events = vec![PollFd::new(&self.leaving, PollFlags::IN)];
+        events.extend(self.interests(rest.is_none()));
+        poll_for(&mut events, rest)?;
+        Ok(!events[0].revents().is_empty())
     }
 
-    fn interests(&self) -> Vec<PollFd<'_>> {
+    /// What to wait for, and who may come, if `anybody` may.
+    fn interests(&self, anybody: bool) -> Vec<PollFd<'_>> {
         let mut events: Vec<PollFd<'_>> = self.meeting.interests().collect();
-        if self.lets_in() {
+        if !anybody {
+            return events;
+        }
+        if self.has_room_for_ours() {
             events.push(PollFd::new(&self.door, PollFlags::IN));
         }
         match &self.role {
-            Role::Keeper {
-                visitor: None,
-                listener,
-            } => {
-                if self.meeting.has_room_for_theirs() && !self.rest.goes_on() {
-                    events.push(PollFd::new(listener, PollFlags::IN));
-                }
+            Role::Keeper { listener, visitor } if self.meeting.has_room_for_theirs() => {
+                events.push(match visitor {
+                    None => PollFd::new(listener, PollFlags::IN),
+                    Some(way) => PollFd::new(way, PollFlags::IN),
+                });
             }
-            Role::Keeper {
-                visitor: Some(way), ..
-            } => {
-                if self.meeting.has_room_for_theirs() && !self.rest.goes_on() {
-                    events.push(PollFd::new(way, PollFlags::IN));
-                }
-            }
-            Role::Visitor(_) if self.rest.goes_on() => {}
+            Role::Keeper { .. } => {}
             Role::Visitor(way) => {
                 let mut wanted = PollFlags::IN;
                 wanted.set(PollFlags::OUT, self.meeting.ours_wait());
@@ -131,12 +119,11 @@ impl Attendant {
 
     /// Whether another of our own connections may come. Those that wait for a keeper to take
     /// them over wait at the door.
-    fn lets_in(&self) -> bool {
-        let has_room = match &self.role {
+    fn has_room_for_ours(&self) -> bool {
+        match &self.role {
             Role::Keeper { .. } => self.meeting.has_room_for_ours(),
             Role::Visitor(_) => !self.meeting.ours_wait(),
-        };
-        has_room && !self.rest.goes_on()
+        }
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -169,7 +156,7 @@ impl Attendant {
     }
 
     fn let_in(&mut self) {
-        while self.lets_in() {
+        while self.has_room_for_ours() && !self.rest.goes_on() {
             match self.door.accept() {
                 Ok((connection, _)) => self.meeting.add_ours(connection),
                 Err(error) => return self.rest.begin_after(&error),
@@ -218,6 +205,15 @@ impl Attendant {
                 },
             }
         }
+    }
+}
+
+/// Waits for one of `events`, for `time` at most.
+fn poll_for(events: &mut [PollFd<'_>], time: Option<Duration>) -> io::Result<()> {
+    let time = time.and_then(|time| Timespec::try_from(time).ok());
+    match poll(events, time.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
