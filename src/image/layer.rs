@@ -352,11 +352,11 @@ fn names(path: &[u8]) -> Result<Vec<&[u8]>, LayerError> {
         .split(|byte| *byte == b'/')
         .filter(|name| !matches!(*name, b"" | b"."))
         .collect();
-    let any = |wrong: fn(&&&[u8]) -> bool| names.iter().find(wrong).is_some();
-    if any(|name| **name == b"..") {
+    if names.contains(&b"..".as_slice()) {
         return Err(refused(path, "could lead out of the image"));
     }
-    if any(|name| name.len() > NAME_MAX || name.contains(&0)) {
+    let no_file_can_have = |name: &&[u8]| name.len() > NAME_MAX || name.contains(&0);
+    if names.iter().any(no_file_can_have) {
         return Err(refused(path, "has a name that no file can have"));
     }
     Ok(names)

@@ -174,15 +174,17 @@ fn shortage(wall: &Wall) {
     }
     let pair = Pair::new(wall, wall);
     let (mut first, _) = start(pair.shell(0, &[], "echo ready; sleep 1000"));
-    let mut second = spawn(pair.shell(1, &[], "echo ready; read line; echo answer | CONNECT"));
-    let errors = BufReader::new(second.stderr.take().unwrap()).lines();
+    // Who connects before the other is met is at the end of the first.
+    let script = "echo ready; read line; until echo answer | CONNECT | grep question; do :; done";
+    let mut second = spawn(pair.shell(1, &[], script));
+    let mut errors = BufReader::new(second.stderr.take().unwrap()).lines();
     let mut output = BufReader::new(second.stdout.take().unwrap());
     output.read_line(&mut String::new()).unwrap();
     let usual = limit_files(&second, Some(unused_file(&second)));
     first.kill().unwrap();
     first.wait().unwrap();
     // More than once: it goes on trying.
-    for warning in errors.take(3) {
+    for warning in errors.by_ref().take(3) {
         let warning = warning.unwrap();
         assert!(warning.contains("nobody can come in"), "{warning}");
     }

@@ -27,17 +27,17 @@ pub fn of_median(sorted: &Sorted) -> Option<(f64, f64)> {
     Some((least, most))
 }
 
-/// Where the difference of the medians of two lies that were drawn apart: of `after` less that
-/// of `before`.
+/// Where the difference of the medians of two lies that were drawn apart: that of `of` less
+/// that of `to`.
 ///
 /// From the interval of each (Zou and Donner 2008): at either end the distances to the ends that
 /// count there add up as squares.
-pub fn of_difference(before: &Sorted, after: &Sorted) -> Option<(f64, f64)> {
-    let (least_before, most_before) = of_median(before)?;
-    let (least_after, most_after) = of_median(after)?;
-    let difference = after.median() - before.median();
-    let down = (after.median() - least_after).hypot(most_before - before.median());
-    let up = (most_after - after.median()).hypot(before.median() - least_before);
+pub fn of_difference(of: &Sorted, to: &Sorted) -> Option<(f64, f64)> {
+    let (of_least, of_most) = of_median(of)?;
+    let (to_least, to_most) = of_median(to)?;
+    let difference = of.median() - to.median();
+    let down = (of.median() - of_least).hypot(to_most - to.median());
+    let up = (of_most - of.median()).hypot(to.median() - to_least);
     Some((difference - down, difference + up))
 }
 

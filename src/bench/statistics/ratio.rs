@@ -50,11 +50,11 @@ impl Estimate {
     }
 
     /// Of what was measured apart: the ratio of the medians.
-    pub fn unpaired(after: &[f64], before: &[f64]) -> Option<Self> {
-        let [before, after] = [logarithms(before)?, logarithms(after)?];
+    pub fn unpaired(of: &[f64], to: &[f64]) -> Option<Self> {
+        let [of, to] = [logarithms(of)?, logarithms(to)?];
         Some(Self {
-            value: (after.median() - before.median()).exp(),
-            interval: interval::of_difference(&before, &after).map(exp),
+            value: (of.median() - to.median()).exp(),
+            interval: interval::of_difference(&of, &to).map(exp),
         })
     }
 
@@ -78,10 +78,12 @@ impl Estimate {
             return Verdict::TooFew;
         };
         let is_noise = self.value.max(1.0 / self.value) <= noise;
-        match () {
-            () if is_noise || (least <= 1.0 && most >= 1.0) => Verdict::NoDifference,
-            () if least > 1.0 => Verdict::Dearer,
-            () => Verdict::Cheaper,
+        if is_noise || (least <= 1.0 && most >= 1.0) {
+            Verdict::NoDifference
+        } else if least > 1.0 {
+            Verdict::Dearer
+        } else {
+            Verdict::Cheaper
         }
     }
 }

@@ -16,8 +16,8 @@ pub fn cpu_ns(pid: u32) -> Option<u64> {
     usage::of_tree(pid)
 }
 
-/// The bytes of all mappings but those as large as the guest's memory, that are its own: private
-/// ones, and those of its program, which it shares with the bench that is the same program.
+/// The bytes of memory that it has beside its guest's. Mappings as large as that are left out.
+/// Pages that it shares count if they are of its program: the bench may be the same one.
 pub fn own_bytes(pid: u32, guest_kib: u64) -> Option<u64> {
     let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).ok()?;
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
@@ -36,12 +36,17 @@ fn own_kib(smaps: &str, program: &str, guest_kib: u64) -> u64 {
                     own += kib;
                 }
             }
-            // The line before all others of a mapping ends with its file.
-            None if line.contains(" r") => is_program = line.ends_with(program),
+            None if is_head(line) => is_program = line.ends_with(program),
             None => {}
         }
     }
     own
+}
+
+/// Whether `line` begins a mapping, with its addresses; it ends with its file.
+fn is_head(line: &str) -> bool {
+    let from = line.split_once('-').map(|(from, _)| from);
+    from.is_some_and(|from| u64::from_str_radix(from, 16).is_ok())
 }
 
 /// A line such as `Private_Dirty:       12 kB`.
@@ -82,6 +87,10 @@ Size:                  8 kB
 Shared_Clean:        100 kB
 Private_Dirty:         1 kB
 VmFlags: rd ex mr mw me
+4000-5000 ---p 00001000 08:01 7 /bin/vmm
+Size:                  4 kB
+Shared_Clean:          0 kB
+VmFlags: mr mw me
 5000-6000 rw-p 00000000 00:00 0
 Size:             131072 kB
 Private_Dirty:     50000 kB

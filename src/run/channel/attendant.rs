@@ -127,8 +127,8 @@ impl Attendant {
     }
 
     fn serve(&mut self) -> io::Result<()> {
-        self.follow()?;
         self.let_in();
+        self.follow()?;
         match &self.role {
             Role::Keeper { .. } => self.keep(),
             Role::Visitor(_) => self.visit(),
@@ -137,8 +137,7 @@ impl Attendant {
         Ok(())
     }
 
-    /// A keeper that has gone is followed by another, or by ourselves; before more of ours come,
-    /// whom his end is nothing to.
+    /// A keeper that has gone is followed by another, or by ourselves.
     fn follow(&mut self) -> io::Result<()> {
         let Role::Visitor(way) = &self.role else {
             return Ok(());

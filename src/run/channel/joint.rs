@@ -64,7 +64,7 @@ impl Joint {
         let [a, b] = &self.ends;
         let [there, back] = &mut self.flows;
         back.is_last = true;
-        there.end(a.shutdown(Shutdown::Read));
+        there.end(a, Shutdown::Read);
         back.pump(b, a);
     }
 
@@ -116,7 +116,7 @@ impl Flow {
         }
     }
 
-    /// Whether something has come.
+    /// Whether another turn may move something.
     fn read(&mut self, mut from: &UnixStream) -> bool {
         if !self.may_read() {
             return self.state == State::Said;
@@ -144,16 +144,17 @@ impl Flow {
                 Ok(count) => self.held.start += count,
                 Err(error) if is_later(&error) => return,
                 // Nobody reads any more: whoever writes learns that by SIGPIPE.
-                Err(_) => return self.end(from.shutdown(Shutdown::Read)),
+                Err(_) => return self.end(from, Shutdown::Read),
             }
         }
         if self.state == State::Said {
-            self.end(to.shutdown(Shutdown::Write));
+            self.end(to, Shutdown::Write);
         }
     }
 
-    /// One that has gone meanwhile need not be told.
-    fn end(&mut self, _told: io::Result<()>) {
+    fn end(&mut self, whom: &UnixStream, how: Shutdown) {
+        // One that has gone meanwhile need not be told.
+        let _ = whom.shutdown(how);
         self.held = 0..0;
         self.buffer = Vec::new();
         self.state = State::Over;
