@@ -15,6 +15,8 @@ mod harness;
 mod image;
 mod launching;
 mod limits;
+#[path = "../shared/skip.rs"]
+mod skip;
 mod streams;
 #[path = "../shared/user.rs"]
 mod user;
@@ -24,6 +26,7 @@ mod wall;
 
 use libtest_mimic::Trial;
 
+use skip::trial;
 use wall::Wall;
 
 /// A promise: its number in docs/contract.md, what it says, and a test that needs it.
@@ -49,10 +52,7 @@ fn trials() -> Vec<Trial> {
     for (number, name, test) in promises {
         for wall in walls.clone() {
             let name = format!("{number:02}_{name}::{}", wall.column());
-            trials.push(Trial::test(name, move || {
-                test(&wall);
-                Ok(())
-            }));
+            trials.push(trial(name, move || test(&wall)));
         }
     }
     trials

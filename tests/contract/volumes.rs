@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use vmm::run::vm::virtiofsd::Program;
 
 use crate::Promise;
+use crate::skip::skip;
 use crate::wall::{self, Wall};
 
 pub const PROMISES: &[Promise] = &[
@@ -64,6 +65,8 @@ impl Volume {
     }
 }
 
+const NO_VIRTIOFSD: &str = "there is no virtiofsd here: a guest has a read-only copy";
+
 /// Whether `wall` shows directories themselves: a machine can do that only where a virtiofsd is.
 fn shows_themselves(wall: &Wall) -> bool {
     !wall.is("vm") || Program::find().is_some()
@@ -93,9 +96,8 @@ fn read_only(wall: &Wall) {
 }
 
 fn stubborn(wall: &Wall) {
-    // Whoever is root behind the process wall is root of the host.
     if wall.is("process") {
-        return;
+        skip("whoever is root behind the process wall is root of the host");
     }
     let volume = Volume::new(wall);
     let script = "mount -o remount,rw /data; mount -t virtiofs volume0 /mnt; \
@@ -109,7 +111,7 @@ fn stubborn(wall: &Wall) {
 
 fn live(wall: &Wall) {
     if !shows_themselves(wall) {
-        return;
+        skip(NO_VIRTIOFSD);
     }
     let volume = Volume::new(wall);
     let mut command = wall.run(&["--volume", &volume.option("")]);
@@ -144,8 +146,8 @@ fn links(wall: &Wall) {
 }
 
 fn device_nodes(wall: &Wall) {
-    if !wall.is("vm") {
-        return;
+    if wall.is("process") {
+        skip("whoever is root behind the process wall is root of the host");
     }
     let volume = Volume::new(wall);
     let script = "busybox mknod /data/disk b 8 0; busybox mknod /data/null c 1 3; true";
@@ -158,9 +160,11 @@ fn device_nodes(wall: &Wall) {
 }
 
 fn owners(wall: &Wall) {
-    // To an ordinary user, files of others are nobody's.
-    if !shows_themselves(wall) || wall.is_rootless() {
-        return;
+    if wall.is_rootless() {
+        skip("to an ordinary user, files of others are nobody's");
+    }
+    if !shows_themselves(wall) {
+        skip(NO_VIRTIOFSD);
     }
     let volume = Volume::new(wall);
     let file = volume.path("in");
@@ -177,7 +181,7 @@ fn owners(wall: &Wall) {
 
 fn large(wall: &Wall) {
     if !shows_themselves(wall) {
-        return;
+        skip(NO_VIRTIOFSD);
     }
     let volume = Volume::new(wall);
     // 100 MB that no two blocks of are alike.
@@ -192,7 +196,7 @@ fn large(wall: &Wall) {
 
 fn lost(wall: &Wall) {
     if !wall.is("vm") || !shows_themselves(wall) {
-        return;
+        skip("no virtiofsd serves it");
     }
     let volume = Volume::new(wall);
     let errors = tempfile::NamedTempFile::new().unwrap();
@@ -216,7 +220,7 @@ fn lost(wall: &Wall) {
 
 fn killed(wall: &Wall) {
     if !wall.is("vm") || !shows_themselves(wall) {
-        return;
+        skip("no virtiofsd serves it");
     }
     let volume = Volume::new(wall);
     let mut command = wall.run(&["--volume", &volume.option("")]);
