@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+#[path = "layering/rooms.rs"]
+mod rooms;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,6 +57,27 @@ fn a_module_uses_lower_layers_only() {
         "these point up or sideways:\n{}",
         upward.join("\n")
     );
+}
+
+#[test]
+fn rooms_of_a_module_use_each_other_in_one_direction() {
+    for module in [
+        "bench",
+        "container",
+        "doctor",
+        "hypervisor",
+        "image",
+        "machine",
+        "report",
+        "root",
+    ] {
+        let uses = rooms::uses(module);
+        let circles: Vec<&String> = uses
+            .keys()
+            .filter(|room| rooms::below(&uses, room).contains(*room))
+            .collect();
+        assert!(circles.is_empty(), "in {module}: {circles:?} of {uses:#?}");
+    }
 }
 
 #[test]

@@ -15,7 +15,6 @@ use virtio_bindings::virtio_mmio::{VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_QUEUE_
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use super::error::BuildError;
-use super::event_loop::Source;
 use super::exit_handler::Buses;
 use super::plan;
 use super::signs::Signs;
@@ -24,6 +23,9 @@ use crate::arch::x86_64::acpi;
 use crate::hypervisor::Vm;
 use crate::memory::Memory;
 use crate::memory::layout::{self, Range};
+
+/// A device, or anything else, that waits for events.
+pub type Source = Box<dyn MutEventSubscriber + Send>;
 
 /// The machine's devices, as they are put in their places.
 pub struct Board<'a> {

@@ -9,11 +9,11 @@ use std::thread;
 use vm_memory::{GuestAddress, GuestMemoryError};
 
 use super::Machine;
-use super::attach::PowerButton;
+use super::attach::{PowerButton, Source};
 use super::chassis::Chassis;
 use super::counters::Counters;
 use super::error::BuildError;
-use super::event_loop::{Deadlines, EventLoop, Source, Supervisor, TAKEN_SIGNALS};
+use super::event_loop::{Deadlines, EventLoop, Supervisor, TAKEN_SIGNALS};
 use super::ledger::SharedLedger;
 use super::plan::{self, Plan};
 use super::signs::Signs;

@@ -8,14 +8,11 @@ use event_manager::{EventManager, EventOps, EventSet, Events, MutEventSubscriber
 use vmm_sys_util::timerfd::TimerFd;
 
 use super::BuildError;
-use super::attach::PowerButton;
+use super::attach::{PowerButton, Source};
 use super::signs::Signs;
 use super::stop::{Stop, StopCell};
 use crate::signals::SignalFd;
 use crate::terminal::raw;
-
-/// A device, or anything else, that waits for events.
-pub type Source = Box<dyn MutEventSubscriber + Send>;
 
 /// Signals that a machine takes: those that ask it to end, and CONTINUED.
 pub const TAKEN_SIGNALS: [i32; 5] = [
