@@ -1,8 +1,10 @@
 //! The guest that every VMM boots.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+
+use super::place::Place;
 
 /// A kernel with a root, one vCPU and perhaps a second disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,23 +24,18 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// `word` with what belongs into its places. What is put there has none.
-    pub fn fill_in(&self, word: &str) -> String {
-        let Some((before, place, after)) = first_place(word) else {
-            return word.to_owned();
-        };
-        let disk = self.disk.as_deref().unwrap_or_else(|| "".as_ref());
-        let what = match place {
-            "kernel" => self.kernel.display().to_string(),
-            "rootfs" => self.rootfs.display().to_string(),
-            "disk" => disk.display().to_string(),
-            "memory" => self.memory_mib.to_string(),
-            "words" => self.all_words(),
-            "serial-words" => self.serial_words(),
-            "config" => self.config.display().to_string(),
-            other => format!("{{{other}}}"),
-        };
-        format!("{before}{what}{}", self.fill_in(after))
+    /// What belongs into `place`.
+    pub fn value(&self, place: Place) -> String {
+        let path = |path: &Path| path.display().to_string();
+        match place {
+            Place::Kernel => path(&self.kernel),
+            Place::Rootfs => path(&self.rootfs),
+            Place::Disk => self.disk.as_deref().map_or_else(String::new, path),
+            Place::Memory => self.memory_mib.to_string(),
+            Place::Words => self.all_words(),
+            Place::SerialWords => self.serial_words(),
+            Place::Config => path(&self.config),
+        }
     }
 
     fn all_words(&self) -> String {
@@ -73,11 +70,4 @@ impl Guest {
             "machine-config": { "vcpu_count": 1, "mem_size_mib": self.memory_mib },
         })
     }
-}
-
-/// What is before the first place of `word`, its name, and what is after it.
-fn first_place(word: &str) -> Option<(&str, &str, &str)> {
-    let (before, rest) = word.split_once('{')?;
-    let (name, after) = rest.split_once('}')?;
-    Some((before, name, after))
 }

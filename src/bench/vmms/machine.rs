@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::guest::Guest;
+use super::place::Place;
 use super::running::{Running, Terms};
 use super::template::Template;
 use super::{cost, fio};
@@ -85,6 +86,9 @@ impl Target for Machine {
 
     fn prepare(&mut self) -> Result<(), String> {
         self.template.find()?;
+        if !self.template.tells(Place::Config) {
+            return Ok(());
+        }
         let config = self.guest.firecracker().to_string();
         fs::write(&self.guest.config, config)
             .map_err(|error| format!("cannot write {}: {error}", self.guest.config.display()))

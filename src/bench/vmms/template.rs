@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::guest::Guest;
+use super::place::{self, Piece, Place};
 
 /// The VMMs that need not be spelled out, and the lines for them. Ours is the first.
 pub const KNOWN: [(&str, &str); 6] = [
@@ -45,7 +46,7 @@ pub struct Template {
 /// A word of the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Word {
-    text: String,
+    pieces: Vec<Piece>,
     /// Whether it is left out where the guest has no second disk.
     of_disk: bool,
 }
@@ -60,19 +61,9 @@ pub enum TemplateError {
     #[error("the line of VMM '{0}' is empty, or has a quote or bracket too many")]
     Line(String),
     /// It has a place that nothing is put into.
-    #[error("the line of VMM '{0}' has {1}, which is none of {places}", places = PLACES.join(" "))]
+    #[error("the line of VMM '{0}' has {1}, which is none of {places}", places = place::names())]
     Place(String, String),
 }
-
-const PLACES: [&str; 7] = [
-    "{kernel}",
-    "{rootfs}",
-    "{disk}",
-    "{memory}",
-    "{words}",
-    "{serial-words}",
-    "{config}",
-];
 
 fn known_names() -> String {
     KNOWN.map(|(name, _)| name).join(", ")
@@ -92,18 +83,20 @@ impl std::str::FromStr for Template {
         };
         let words = words(line).filter(|words| !words.is_empty() && !name.is_empty());
         let words = words.ok_or_else(|| TemplateError::Line(name.to_owned()))?;
-        match words.iter().find_map(|word| unknown_place(&word.text)) {
-            Some(place) => Err(TemplateError::Place(name.to_owned(), place)),
-            None => Ok(Self {
-                name: name.to_owned(),
-                words,
-            }),
-        }
+        let words = words.into_iter().map(|(word, of_disk)| {
+            let pieces = place::pieces(&word)?;
+            Ok(Word { pieces, of_disk })
+        });
+        let words: Result<_, String> = words.collect();
+        Ok(Self {
+            name: name.to_owned(),
+            words: words.map_err(|place| TemplateError::Place(name.to_owned(), place))?,
+        })
     }
 }
 
-/// The words of `line`; those between brackets are of the disk.
-fn words(line: &str) -> Option<Vec<Word>> {
+/// The words of `line`, and whether they are of the disk: those between brackets.
+fn words(line: &str) -> Option<Vec<(String, bool)>> {
     let mut of_disk = false;
     let mut words = Vec::new();
     for text in shlex::split(line)? {
@@ -111,21 +104,10 @@ fn words(line: &str) -> Option<Vec<Word>> {
             ("[", false) => of_disk = true,
             ("]", true) => of_disk = false,
             ("[" | "]", _) => return None,
-            _ => words.push(Word { text, of_disk }),
+            _ => words.push((text, of_disk)),
         }
     }
     (!of_disk).then_some(words)
-}
-
-/// What stands between braces, from the first on, and is no place.
-fn unknown_place(word: &str) -> Option<String> {
-    let (_, after) = word.split_once('{')?;
-    let (name, rest) = after.split_once('}')?;
-    let place = format!("{{{name}}}");
-    match PLACES.contains(&place.as_str()) {
-        true => unknown_place(rest),
-        false => Some(place),
-    }
 }
 
 impl Template {
@@ -139,21 +121,41 @@ impl Template {
     /// # Errors
     /// It is not.
     pub fn find(&self) -> Result<(), String> {
-        let program = self.words.first().map_or("", |word| &word.text);
+        let program = match self.words.first().and_then(|word| word.pieces.first()) {
+            Some(Piece::Text(program)) => program,
+            _ => "",
+        };
         let found = Command::new(program_of(program)).arg("--version").output();
         found
             .map(drop)
             .map_err(|error| format!("cannot run {program}: {error}"))
     }
 
+    /// Whether it is told `what`.
+    pub fn tells(&self, what: Place) -> bool {
+        let mut pieces = self.words.iter().flat_map(|word| &word.pieces);
+        pieces.any(|piece| *piece == Piece::Place(what))
+    }
+
     /// How it boots `guest`, with the console on standard output.
     pub fn command(&self, guest: &Guest) -> Command {
         let has_disk = guest.disk.is_some();
         let words = self.words.iter().filter(|word| has_disk || !word.of_disk);
-        let mut words = words.map(|word| guest.fill_in(&word.text));
+        let mut words = words.map(|word| word.filled_in(guest));
         let mut command = Command::new(program_of(&words.next().unwrap_or_default()));
         command.args(words);
         command
+    }
+}
+
+impl Word {
+    /// With what `guest` has in its places.
+    fn filled_in(&self, guest: &Guest) -> String {
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Place(place) => guest.value(*place),
+        });
+        pieces.collect()
     }
 }
 
