@@ -11,9 +11,10 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
-use rustix::process::{Pid, WaitOptions, waitpgid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
 use serde::{Deserialize, Serialize};
 
 use super::{ContainerError, Stdio, bundle, process, text_of};
@@ -22,6 +23,10 @@ use crate::pidfd::Process;
 
 /// The first word of a helper's command line.
 pub(super) const SUMMONS: &str = "__container";
+
+/// How long a helper may take for an answer: what joins a container can be stopped by those who are
+/// in there, and nothing else is served meanwhile.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// This program; the link leads to it even when the file has been replaced.
 const OURSELVES: &str = "/proc/self/exe";
@@ -72,14 +77,14 @@ impl Engine {
         let mut helper = helper.ok_or_else(|| self.refused("start", "it was started before"))?;
         let sent = helper.channel.get_mut().write_all(b"start\n");
         sent.map_err(|error| self.refused("start", &error.to_string()))?;
-        self.expect_begun(&mut helper, "start")?;
+        self.expect_begun(&mut helper, init, "start")?;
         self.check_filter(init)
     }
 
     pub(super) fn exec(&self, words: &[String], stdio: Stdio) -> Result<Process, ContainerError> {
         let mut helper = self.summon("exec", words, stdio)?;
         let process = process(self.made(&mut helper, "exec in")?)?;
-        self.expect_begun(&mut helper, "exec in")?;
+        self.expect_begun(&mut helper, &process, "exec in")?;
         self.check_filter(&process)?;
         Ok(process)
     }
@@ -94,13 +99,17 @@ impl Engine {
 
     fn made(&self, helper: &mut Helper, verb: &'static str) -> Result<i32, ContainerError> {
         let answer = helper.answer();
+        if answer.is_err() {
+            helper.kill();
+        }
         let made = pid_file(&self.bundle, helper.child.id());
         let pid = text_of(&made).trim().parse();
         let _ = fs::remove_file(made);
         let said = match answer {
-            Some(Answer::Process(pid)) => return Ok(pid),
-            Some(Answer::Error(said)) => said,
-            None => "the helper has ended without a word".to_owned(),
+            Ok(Some(Answer::Process(pid))) => return Ok(pid),
+            Ok(Some(Answer::Error(said))) => said,
+            Ok(None) => "the helper has ended without a word".to_owned(),
+            Err(_) => no_answer(),
         };
         // What could not be finished is our child all the same.
         if let Ok(unfinished) = process(pid.unwrap_or_default()) {
@@ -109,10 +118,20 @@ impl Engine {
         Err(self.refused(verb, &said))
     }
 
-    fn expect_begun(&self, helper: &mut Helper, verb: &'static str) -> Result<(), ContainerError> {
+    fn expect_begun(
+        &self,
+        helper: &mut Helper,
+        process: &Process,
+        verb: &'static str,
+    ) -> Result<(), ContainerError> {
         match helper.answer() {
-            Some(Answer::Error(said)) => Err(self.refused(verb, &said)),
-            Some(Answer::Process(_)) | None => Ok(()),
+            Ok(Some(Answer::Error(said))) => Err(self.refused(verb, &said)),
+            Ok(Some(Answer::Process(_)) | None) => Ok(()),
+            Err(_) => {
+                helper.kill();
+                process.kill();
+                Err(self.refused(verb, &no_answer()))
+            }
         }
     }
 
@@ -149,6 +168,7 @@ struct Helper {
 impl Helper {
     fn start(mut command: Command, words: &[String], stdio: Stdio) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
+        ours.set_read_timeout(Some(PATIENCE))?;
         let [input, output, error] = stdio;
         command.arg(theirs.as_raw_fd().to_string()).args(words);
         command.stdin(input).stdout(output).stderr(error);
@@ -165,12 +185,24 @@ impl Helper {
     }
 
     /// The next answer; none when both the helper and what it has made hold no end any more.
-    fn answer(&mut self) -> Option<Answer> {
+    ///
+    /// # Errors
+    /// None has come in time.
+    fn answer(&mut self) -> io::Result<Option<Answer>> {
         let mut line = String::new();
         // An answer is short: more is no answer.
         let mut limited = self.channel.by_ref().take(1 << 16);
-        limited.read_line(&mut line).ok()?;
-        serde_json::from_str(&line).ok()
+        match limited.read_line(&mut line) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(serde_json::from_str(&line).ok()),
+        }
+    }
+
+    /// Ends it, and what it has left between itself and what it makes.
+    fn kill(&self) {
+        if let Some(group) = group_of(self.child.id()) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
     }
 }
 
@@ -185,10 +217,21 @@ impl Drop for Helper {
 /// Waits for all of the helper's process group: itself, and the process that it leaves between
 /// itself and what it makes, which is our child as well. What it makes has a session of its own.
 fn reap(helper: u32) {
-    let group = i32::try_from(helper).ok().and_then(Pid::from_raw);
-    let Some(group) = group else { return };
+    let Some(group) = group_of(helper) else {
+        return;
+    };
     while matches!(
         waitpgid(group, WaitOptions::empty()),
         Ok(_) | Err(Errno::INTR)
     ) {}
+}
+
+/// It leads its own process group.
+fn group_of(helper: u32) -> Option<Pid> {
+    i32::try_from(helper).ok().and_then(Pid::from_raw)
+}
+
+fn no_answer() -> String {
+    let seconds = PATIENCE.as_secs();
+    format!("no answer for {seconds} s: something in it may stop whoever comes")
 }

@@ -125,10 +125,11 @@ pub struct Behind<'a> {
 /// It cannot be run: the failure is ours, and nothing of it is left.
 pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError> {
     let timeline = Arc::<Timeline>::default();
-    let signals = Signals::take()?;
     prepare_limits(request)?;
     let store = Store::open_default()?;
     let image = store.resolve(&request.image, &request.resolve)?;
+    // Until here a signal ends us at once; nobody would look at those that are taken.
+    let signals = Signals::take()?;
     timeline.mark("vmm: image");
     let launch = command::launch(&request.image, &image.config, request.wishes.clone())?;
     let launch = command::with_channels(launch, &request.channels);
@@ -146,11 +147,14 @@ pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError
         timeline: &timeline,
     };
     let record = run_behind(behind, signals, started);
-    match (&record, request.detached) {
-        (Ok(record), true) => entry.keep(&record.outcome)?,
-        _ => entry.remove()?,
-    }
-    record
+    let cleared = match (&record, request.detached) {
+        (Ok(record), true) => entry.keep(&record.outcome),
+        _ => entry.remove(),
+    };
+    // Why it failed says more than what has stayed.
+    let record = record?;
+    cleared?;
+    Ok(record)
 }
 
 /// A machine has limits of its own; the others need the host's control groups.

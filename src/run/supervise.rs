@@ -98,8 +98,9 @@ impl Supervisor<'_> {
         self.serve_signals()?;
         self.serve_deadlines()?;
         self.let_in();
-        self.serve_requests(&ready);
+        // First: requests close connections, whose numbers new sessions take.
         self.serve_executions(&ready);
+        self.serve_requests(&ready);
         Ok(false)
     }
 
@@ -223,6 +224,11 @@ impl Supervisor<'_> {
     }
 
     fn exec(&mut self, launch: &Launch, files: Vec<OwnedFd>) -> Result<Box<dyn Session>, RunError> {
+        if self.is_paused {
+            // What joins it would stand still as well, before it could answer.
+            let refused = io::Error::other("it is paused: `vmm resume` wakes it");
+            return Err(RunError::io("cannot run a command in it", refused));
+        }
         let streams = control::streams(files)
             .map_err(|error| RunError::io("cannot take its streams", error))?;
         self.instance.exec(launch, streams)

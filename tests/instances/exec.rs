@@ -1,9 +1,13 @@
 //! Other commands behind the wall of one that runs.
 
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
 use rustix::process::Signal;
 
-use crate::fixture::Detached;
-use crate::wall::{Wall, finish, on_terminal, signal, start, wait};
+use crate::fixture::{Detached, eventually, unused_name};
+use crate::skip::skip;
+use crate::wall::{Wall, collect, finish, on_terminal, signal, start, wait};
 use crate::{Promise, promises};
 
 pub const PROMISES: &[Promise] = promises![
@@ -15,6 +19,9 @@ pub const PROMISES: &[Promise] = promises![
     it_has_a_terminal_of_its_own,
     signals_of_the_caller_reach_it,
     it_ends_with_the_instance,
+    one_that_goes_on_holds_up_no_answer,
+    one_that_is_paused_takes_no_command,
+    what_stops_whoever_comes_can_be_ended,
     where_nothing_runs_there_is_nothing_to_enter,
 ];
 
@@ -103,4 +110,67 @@ fn where_nothing_runs_there_is_nothing_to_enter(wall: &Wall) {
     let ended = finish(nowhere.exec(&[], &["true"]), b"");
     assert_eq!(ended.status, 125);
     assert!(ended.errors.contains("vmm ps --all"), "{ended:?}");
+}
+
+/// Both ask while nobody listens, and so are served at once.
+fn one_that_goes_on_holds_up_no_answer(wall: &Wall) {
+    let name = unused_name(wall);
+    let mut run = wall.run(&["--name", &name]);
+    run.args(["sh", "-c", "echo ready; exec sleep 1000"]);
+    let (mut run, _) = start(run);
+    signal(&run, Signal::STOP);
+    let asking = |words: &[&str]| {
+        let mut command = wall.vmm();
+        command.args(words);
+        spawn(command)
+    };
+    let stats = asking(&["stats", &name]);
+    let mut exec = asking(&["exec", &name, "--", "sleep", "1000"]);
+    eventually("both ask", || waits(&stats) && waits(&exec));
+    signal(&run, Signal::CONT);
+    assert_eq!(collect(stats, b"").status, 0);
+    assert_eq!(collect(asking(&["stats", &name]), b"").status, 0);
+    signal(&run, Signal::KILL);
+    wait(&mut run);
+    wait(&mut exec);
+    // Whoever looks next clears away what is left.
+    asking(&["ps"]).wait().unwrap();
+}
+
+fn one_that_is_paused_takes_no_command(wall: &Wall) {
+    let instance = sleeping(wall, &[]);
+    if instance.tell(&["pause"]).status != 0 {
+        skip("an ordinary user's has no control group in which it could be paused");
+    }
+    let refused = finish(instance.exec(&[], &["true"]), b"");
+    assert_eq!(refused.status, 125, "{refused:?}");
+    assert!(refused.errors.contains("vmm resume"), "{refused:?}");
+    assert_eq!(instance.tell(&["resume"]).status, 0);
+    assert_eq!(finish(instance.exec(&[], &["true"]), b"").status, 0);
+}
+
+fn what_stops_whoever_comes_can_be_ended(wall: &Wall) {
+    if !wall.is("container") {
+        skip("only what joins a container is in its hands before it begins");
+    }
+    let stop = "echo ready; while :; do kill -STOP -1; done";
+    let instance = Detached::ready(wall, &["--grace", "1"], stop);
+    assert_eq!(finish(instance.exec(&[], &["true"]), b"").status, 125);
+    assert_eq!(instance.tell(&["stop"]).status, 0);
+}
+
+fn spawn(mut command: Command) -> Child {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Whether `child` waits for an answer.
+fn waits(child: &Child) -> bool {
+    let call = fs::read_to_string(format!("/proc/{}/syscall", child.id())).unwrap();
+    let [poll, ppoll, recvmsg] = [libc::SYS_poll, libc::SYS_ppoll, libc::SYS_recvmsg];
+    let number = call
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse().ok());
+    number.is_some_and(|number: i64| [poll, ppoll, recvmsg].contains(&number))
 }

@@ -15,6 +15,8 @@ pub mod spec;
 pub mod virtiofsd;
 pub mod volumes;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::running::{Instance, Streams};
 use super::{Behind, RunError, Wall};
 use guest::Guest;
@@ -25,6 +27,7 @@ use spec::Spec;
 /// # Errors
 /// The machine cannot be built.
 pub fn start(behind: Behind<'_>, streams: Streams) -> Result<Box<dyn Instance>, RunError> {
+    allow_all_files();
     let failed = |error| RunError::Wall(Wall::Vm, error);
     let (spec, keep) = Spec::of(&behind).map_err(failed)?;
     let guest = Guest::start(spec, behind.timeline, |orders| {
@@ -33,4 +36,16 @@ pub fn start(behind: Behind<'_>, streams: Streams) -> Result<Box<dyn Instance>, 
     let mut guest = guest.map_err(failed)?;
     guest.hold(keep);
     Ok(Box::new(guest))
+}
+
+/// Each connection that a guest may make to a channel takes some files of this process, which starts
+/// nothing that could mind how many it may have.
+fn allow_all_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // With fewer, some connections wait.
+    let _ = setrlimit(Resource::Nofile, all);
 }

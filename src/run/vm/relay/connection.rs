@@ -54,6 +54,8 @@ impl Connections {
         if number < Stream::GUEST_SESSIONS || self.open.contains_key(&number) {
             return Err(NotItsNumber(number));
         }
+        // A guest that opens and ends them all in one breath has no more files of ours than another.
+        self.open.retain(|_, connection| !connection.is_over());
         match self.enter(number, name) {
             Some(connection) => drop(self.open.insert(number, connection)),
             // As if it had ended at once, in both directions.
@@ -68,7 +70,7 @@ impl Connections {
     fn enter(&self, number: u32, name: &[u8]) -> Option<Connection> {
         let (doors, channels) = self.doors.as_ref()?;
         let channel = channels.iter().find(|c| c.as_str().as_bytes() == name)?;
-        let open = self.open.values().filter(|c| c.is_of(channel)).count();
+        let open = self.open.values().filter(|c| c.channel == *channel).count();
         if open >= MAX_CONNECTIONS {
             return None;
         }
@@ -126,11 +128,6 @@ impl Connection {
             input: Feed::new(stream(Part::Input), input),
             output: Tap::new(stream(Part::Output), output),
         })
-    }
-
-    /// Whether it counts among those of `channel`.
-    fn is_of(&self, channel: &ChannelName) -> bool {
-        self.channel == *channel && !self.is_over()
     }
 
     fn is_over(&self) -> bool {
