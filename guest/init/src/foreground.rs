@@ -63,12 +63,6 @@ fn wait_for(
 ) -> Result<u8, Failure> {
     let input = io::stdin();
     loop {
-        while let Some((pid, status)) = reap::next() {
-            if pid == command {
-                relay.iter_mut().for_each(|relay| relay.pass_output());
-                return Ok(status);
-            }
-        }
         while let Some(arrived) = signals.next() {
             match (arrived.signal, &relay) {
                 (libc::SIGCHLD, _) => {}
@@ -77,6 +71,13 @@ fn wait_for(
                 // started us sees it, and asks for what is to be forwarded.
                 (signal, _) if !arrived.from_kernel => crate::sys::kill(command, signal),
                 _ => {}
+            }
+        }
+        // After the signals: of a child that ends from here on another one will come.
+        while let Some((pid, status)) = reap::next() {
+            if pid == command {
+                relay.iter_mut().for_each(|relay| relay.pass_output());
+                return Ok(status);
             }
         }
         let has_input = wait(signals, relay.as_deref(), &input)?;

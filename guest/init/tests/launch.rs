@@ -233,6 +233,16 @@ fn signals_are_forwarded() {
     }
 }
 
+/// Its end comes while the signal that ends it is passed on.
+#[test]
+fn an_end_by_a_signal_is_never_missed() {
+    for _ in 0..300 {
+        let (mut child, _, _) = start(&shell("echo ready; exec sleep 1000"));
+        signal(&child, "-64");
+        assert_eq!(child.wait().unwrap().code(), Some(128 + 64));
+    }
+}
+
 #[test]
 fn a_command_starts_with_no_signal_blocked_or_ignored() {
     // As by `nohup`, or by `&` in a script.
