@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-/// `error` and each of its causes, from the outermost in, in one line.
+/// `error` and each of its causes, from the outermost in; what an image, a guest or a registry has
+/// in it moves no cursor of a terminal.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -10,5 +11,21 @@ pub fn chain(error: &dyn Error) -> String {
         text += &format!(": {error}");
         cause = error.source();
     }
-    text
+    let shown = |c: char| match c.is_control() && !matches!(c, '\n' | '\t') {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_follow_and_move_no_cursor() {
+        let cause = std::io::Error::other("no \x1b[2J such\nname");
+        let error = std::io::Error::other(std::io::Error::new(cause.kind(), cause));
+        assert!(chain(&error).ends_with("no \\u{1b}[2J such\nname"));
+    }
 }

@@ -1,7 +1,7 @@
 //! A kernel file of any kind becomes bytes in guest memory and an entry.
 
 use std::fs::File;
-use std::io::{self, Cursor, Read, Seek};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -104,6 +104,7 @@ where
     F: Read + ReadVolatile + Seek,
 {
     refuse_other_architectures(file)?;
+    refuse_excess(file)?;
     let high_ram = Some(GuestAddress(0));
     let loaded = Elf::load(memory, None, file, high_ram).map_err(not_loaded)?;
     Ok(Kernel {
@@ -132,6 +133,46 @@ fn refuse_other_architectures<F: Read + Seek>(file: &mut F) -> Result<(), Kernel
         (other, _) => format!("ELF machine {other}"),
     };
     Err(KernelError::Architecture(name))
+}
+
+/// The loader reads every program header, and notes a few bytes at a time: a kernel has few of both.
+fn refuse_excess<F: Read + Seek>(file: &mut F) -> Result<(), KernelError> {
+    const HEADERS_MAX: u16 = 128;
+    const NOTES_MAX: u64 = 64 << 10;
+    const NOTE: u32 = 4;
+    let mut header = [0; 64];
+    file.rewind().map_err(FileError::Read)?;
+    file.read_exact(&mut header).map_err(|_| KernelError::Elf)?;
+    let (start, size) = (u64_at(&header, 32), u16_at(&header, 54));
+    let count = u16_at(&header, 56);
+    if count > HEADERS_MAX {
+        return Err(KernelError::Elf);
+    }
+    let mut notes = 0_u64;
+    for number in 0..u64::from(count) {
+        let place = start.checked_add(number * u64::from(size));
+        let place = SeekFrom::Start(place.ok_or(KernelError::Elf)?);
+        let mut header = [0; 56];
+        file.seek(place).map_err(FileError::Read)?;
+        file.read_exact(&mut header).map_err(|_| KernelError::Elf)?;
+        if header[..4] == NOTE.to_le_bytes() {
+            notes = notes.saturating_add(u64_at(&header, 32));
+        }
+    }
+    match notes > NOTES_MAX {
+        true => Err(KernelError::Elf),
+        false => Ok(()),
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+/// The least significant byte first; a short slice is an error of ours.
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let bytes = bytes[at..at + 8].try_into().expect("eight bytes are eight");
+    u64::from_le_bytes(bytes)
 }
 
 /// The loader names the step that failed, not what helps; the user is told the latter.

@@ -3,7 +3,7 @@
 #[cfg(feature = "walls")]
 pub mod walls;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::Settings;
@@ -57,6 +57,7 @@ Exit status:
     name = "vmm",
     version = VERSION,
     after_help = EXIT_STATUS,
+    group = ArgGroup::new("insight").args(["dry_run", "stats", "config"]).multiple(true),
     args_conflicts_with_subcommands = true,
     args_override_self = true,
     disable_help_subcommand = true,
@@ -83,7 +84,7 @@ pub struct Boot {
     pub dry_run: bool,
 
     /// Print --dry-run and --stats as JSON
-    #[arg(long, help_heading = "Insight")]
+    #[arg(long, requires = "insight", help_heading = "Insight")]
     pub json: bool,
 }
 

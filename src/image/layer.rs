@@ -55,7 +55,7 @@ pub enum LayerError {
         why: &'static str,
     },
     /// More files than any image.
-    #[error("it has more than {MAX_NODES} files")]
+    #[error("it has more than {MAX_NODES} files, or more extended attributes than memory for them")]
     TooMany,
 }
 
@@ -251,7 +251,7 @@ impl Layer<'_> {
     }
 
     fn add(&mut self, node: Node) -> Result<NodeId, LayerError> {
-        if self.tree.len() >= MAX_NODES {
+        if self.tree.is_full() {
             return Err(LayerError::TooMany);
         }
         Ok(self.tree.add(node))

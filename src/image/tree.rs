@@ -22,6 +22,9 @@ pub const XATTRS_MAX: usize = 64 << 10;
 /// The most files that an image can have.
 pub const MAX_NODES: usize = 4_000_000;
 
+/// The most bytes of extended attributes and targets of symbolic links that an image can have.
+const WEIGHT_MAX: usize = 256 << 20;
+
 /// Where a node is in its tree. Hard links are entries with the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u32);
@@ -104,6 +107,8 @@ pub struct Node {
 #[derive(Clone, Debug)]
 pub struct Tree {
     nodes: Vec<Node>,
+    /// Bytes of all extended attributes and targets of symbolic links that were added.
+    weight: usize,
 }
 
 impl Default for Tree {
@@ -113,11 +118,30 @@ impl Default for Tree {
                 metadata: Metadata::of_unlisted_directory(),
                 kind: Kind::Directory(BTreeMap::new()),
             }],
+            weight: 0,
         }
     }
 }
 
+impl Node {
+    /// What it takes of memory beside itself.
+    fn weight(&self) -> usize {
+        let xattrs = self.metadata.xattrs.iter();
+        let xattrs = xattrs.map(|(name, value)| name.len() + value.len());
+        let target = match &self.kind {
+            Kind::Symlink(target) => target.len(),
+            _ => 0,
+        };
+        xattrs.sum::<usize>() + target
+    }
+}
+
 impl Tree {
+    /// Whether it has as much as any image may have.
+    pub fn is_full(&self) -> bool {
+        self.nodes.len() >= MAX_NODES || self.weight >= WEIGHT_MAX
+    }
+
     /// The node of `id`, which this tree has given out.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
@@ -161,6 +185,7 @@ impl Tree {
 
     /// A node without a name yet.
     pub(super) fn add(&mut self, node: Node) -> NodeId {
+        self.weight = self.weight.saturating_add(node.weight());
         let id = u32::try_from(self.nodes.len()).expect("layers and directories are limited");
         self.nodes.push(node);
         NodeId(id)

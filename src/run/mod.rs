@@ -29,6 +29,7 @@ pub mod tree;
 pub mod vm;
 pub mod wall;
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 
@@ -146,9 +147,18 @@ pub fn run(request: &Request, started: impl FnOnce()) -> Result<Record, RunError
         cgroup: &state.cgroup,
         timeline: &timeline,
     };
-    let record = run_behind(behind, signals, started);
-    let cleared = match (&record, request.detached) {
-        (Ok(record), true) => entry.keep(&record.outcome),
+    let has_started = Cell::new(false);
+    let record = run_behind(behind, signals, || {
+        has_started.set(true);
+        started();
+    });
+    let cleared = match &record {
+        Ok(record) if request.detached => entry.keep(&record.outcome),
+        // Nobody waits for it any more: its log has the reason.
+        Err(error) if request.detached && has_started.get() => {
+            Streams::tell(entry.directory(), &crate::chain(error));
+            entry.keep(&Outcome::of(outcome::OURS))
+        }
         _ => entry.remove(),
     };
     // Why it failed says more than what has stayed.
@@ -187,7 +197,12 @@ fn run_behind(
     channels.serve()?;
     timeline.mark("vmm: wall");
     started();
-    let timed_out = supervise::until_end(&mut *instance, &listener, signals, request.times)?;
+    let timed_out = supervise::until_end(
+        &mut *instance,
+        (behind.entry, &listener),
+        signals,
+        request.times,
+    )?;
     let behind_wall = (instance.kernel(), instance.showing());
     let outcome = Outcome {
         timed_out,

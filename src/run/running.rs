@@ -1,7 +1,7 @@
 //! What a wall offers for a command that runs behind it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -49,6 +49,17 @@ impl Streams {
             output: append(OUTPUT)?.into(),
             errors: append(ERRORS)?.into(),
         })
+    }
+
+    /// Adds what we have to say to the errors of the run in `directory`; what cannot be written
+    /// there nobody would read.
+    pub fn tell(directory: &Path, text: &str) {
+        let mut options = File::options();
+        let file = options
+            .create(true)
+            .append(true)
+            .open(directory.join(ERRORS));
+        let _ = file.and_then(|mut file| writeln!(file, "vmm: {text}"));
     }
 }
 

@@ -9,6 +9,7 @@ use wire::Launch;
 
 use super::RunError;
 use super::ending::{Action, Ending};
+use super::instance::Entry;
 use super::instance::control::{self, Connection, Listener, Reply, Request};
 use super::outcome::Outcome;
 use super::rest::Rest;
@@ -51,6 +52,7 @@ struct Execution {
 /// What is watched.
 struct Supervisor<'a> {
     instance: &'a mut dyn Instance,
+    entry: &'a Entry,
     listener: &'a Listener,
     signals: Signals,
     ending: Ending,
@@ -62,18 +64,19 @@ struct Supervisor<'a> {
     executions: Vec<Execution>,
 }
 
-/// Watches `instance` until its command ends; whether its time had passed.
+/// Watches `instance`, which others know by `entry`, until its command ends; whether its time had passed.
 ///
 /// # Errors
 /// The command cannot be reached any more.
 pub fn until_end(
     instance: &mut dyn Instance,
-    listener: &Listener,
+    (entry, listener): (&Entry, &Listener),
     signals: Signals,
     times: Times,
 ) -> Result<bool, RunError> {
     let mut supervisor = Supervisor {
         instance,
+        entry,
         listener,
         signals,
         ending: Ending::new(times.grace),
@@ -190,6 +193,10 @@ impl Supervisor<'_> {
 
     fn pause(&mut self, paused: bool) -> Result<(), RunError> {
         self.instance.pause(paused)?;
+        if paused != self.is_paused {
+            let noted = self.entry.note_paused(paused);
+            noted.map_err(|error| RunError::io("cannot note that it is paused", error))?;
+        }
         self.is_paused = paused;
         Ok(())
     }

@@ -108,6 +108,9 @@ fn ours(wall: &Wall) {
         ended.errors.starts_with("vmm: ") && ended.errors.contains("/no/such/directory"),
         "{ended:?}"
     );
+    let misused = wall.shell(&["--memory", "1X"], "true");
+    assert_eq!(misused.status, 125, "{misused:?}");
+    assert!(misused.errors.contains("--memory"), "{misused:?}");
 }
 
 fn timeout(wall: &Wall) {

@@ -32,6 +32,33 @@ fn a_path_with_dots_is_refused() {
 }
 
 #[test]
+fn indexes_that_name_each_other_without_end_are_refused() {
+    let fixture = Fixture::new();
+    let layout = Layout::new(fixture.path("layout"))
+        .nested("0")
+        .repeated(500)
+        .nested("1")
+        .repeated(500)
+        .nested("2")
+        .repeated(500)
+        .written();
+    let refusal = told(&fixture.import(&layout).unwrap_err());
+    assert!(refusal.contains("more indexes in indexes"), "{refusal}");
+}
+
+#[test]
+fn a_name_of_a_megabyte_is_refused() {
+    let fixture = Fixture::new();
+    let layer = Tarball::default().file("x", b"x").bytes();
+    let layout = Layout::new(fixture.path("layout"))
+        .image("amd64", &[layer])
+        .nested(&"x".repeat(1 << 20))
+        .written();
+    let refusal = told(&fixture.import(&layout).unwrap_err());
+    assert!(refusal.contains("no name of an image"), "{refusal}");
+}
+
+#[test]
 fn an_absolute_path_is_one_of_the_image() {
     let fixture = Fixture::new();
     let layer = Tarball::default().file("/etc/motd", b"hello").bytes();

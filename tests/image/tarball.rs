@@ -129,6 +129,13 @@ impl Layout {
         self
     }
 
+    /// Names all so far `count` times over.
+    pub(crate) fn repeated(mut self, count: usize) -> Self {
+        let all = self.manifests.iter().cycle();
+        self.manifests = all.take(count * self.manifests.len()).cloned().collect();
+        self
+    }
+
     /// Writes the index; the layout is whole now.
     pub(crate) fn written(self) -> PathBuf {
         let index = json!({"schemaVersion": 2, "manifests": self.manifests});

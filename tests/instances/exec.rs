@@ -142,10 +142,12 @@ fn one_that_is_paused_takes_no_command(wall: &Wall) {
     if instance.tell(&["pause"]).status != 0 {
         skip("an ordinary user's has no control group in which it could be paused");
     }
+    assert_eq!(instance.row().unwrap()["paused"], true);
     let refused = finish(instance.exec(&[], &["true"]), b"");
     assert_eq!(refused.status, 125, "{refused:?}");
     assert!(refused.errors.contains("vmm resume"), "{refused:?}");
     assert_eq!(instance.tell(&["resume"]).status, 0);
+    assert_eq!(instance.row().unwrap()["paused"], false);
     assert_eq!(finish(instance.exec(&[], &["true"]), b"").status, 0);
 }
 

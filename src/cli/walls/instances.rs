@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::run::{LaunchOptions, RUN_STATUS};
+use super::run::{EXEC_STATUS, LaunchOptions};
 
 /// Jobs with instances that run, or have run.
 #[derive(Debug, Subcommand)]
@@ -19,7 +19,7 @@ pub enum InstanceCommand {
     },
 
     /// Run another command behind the wall of an instance
-    #[command(after_help = RUN_STATUS)]
+    #[command(after_help = EXEC_STATUS)]
     Exec(Exec),
 
     /// Ask the commands of instances to end (TERM), make them after their grace time, and wait

@@ -20,7 +20,7 @@ Exit status:
 0-255   the command's own
   123   it ended for want of memory (--memory)
   124   its time has passed (--timeout)
-  125   vmm itself failed; a sentence on standard error says why
+  125   vmm itself failed, or was used wrongly; a sentence on standard error says why
   126   the command cannot be executed
   127   the command is not there
 128+n   signal n ended the command
@@ -29,6 +29,19 @@ Examples:
     vmm run --wall container debian.tar -- python3 hw1.py
     vmm run --wall vm debian.tar -- python3 hw1.py
     vmm run --wall vm -t --keep work debian.tar -- /bin/bash";
+
+/// How `vmm exec` ends.
+pub const EXEC_STATUS: &str = "\
+Exit status:
+0-255   the command's own
+  125   vmm itself failed, or was used wrongly; a sentence on standard error says why
+  126   the command cannot be executed
+  127   the command is not there
+128+n   signal n ended the command
+
+Examples:
+    vmm exec job -- ps
+    vmm exec -t job -- /bin/bash";
 
 /// What `vmm run` is told.
 #[derive(Args, Debug)]

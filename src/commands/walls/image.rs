@@ -102,7 +102,7 @@ fn inspect(image: &Image, json: bool) -> Result<(), Failure> {
     let mut text = format!("name          {}\n", image.name);
     let mut line = |word: &str, value: &str| {
         if !value.is_empty() {
-            text += &format!("{word:<12}  {value}\n");
+            text += &format!("{word:<12}  {}\n", output::plain(value));
         }
     };
     let stated = |word: &Option<String>| word.clone().unwrap_or_default();

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Failure, exec, logs};
 use crate::cli::walls::instances::{InstanceCommand, Names};
-use crate::output::{print, say};
+use crate::output::{plain, print, say};
 use crate::run::Registry;
 use crate::run::instance::control::{Connection, Reply, Request};
 use crate::run::instance::{Found, State};
@@ -115,6 +115,7 @@ struct Row<'a> {
     #[serde(flatten)]
     state: &'a State,
     running: bool,
+    paused: bool,
     exit_status: Option<u8>,
 }
 
@@ -142,12 +143,14 @@ fn row<'a>(found: &'a Found) -> Row<'a> {
     Row {
         state: &found.state,
         running: found.is_running,
+        paused: found.is_paused,
         exit_status: found.outcome.map(|outcome| outcome.exit_status()),
     }
 }
 
 fn line(found: &Found) -> String {
     let status = match found.outcome {
+        None if found.is_paused => "paused".to_owned(),
         None => "running".to_owned(),
         Some(outcome) => format!("exited {}", outcome.exit_status()),
     };
@@ -162,8 +165,8 @@ fn line(found: &Found) -> String {
         state.wall.name(),
         &status,
         &age,
-        &state.image,
-        &command,
+        &plain(&state.image),
+        &plain(&command),
     ];
     format!("{}\n", columns(cells))
 }

@@ -32,6 +32,7 @@ pub fn read(file: &Arc<File>) -> io::Result<Tree> {
         tree: Tree::default(),
         known: HashMap::new(),
         waiting: Vec::new(),
+        entries: 0,
     };
     reader.root(root)?;
     while let Some((directory, raw)) = reader.waiting.pop() {
@@ -47,6 +48,8 @@ struct Reader<'a> {
     known: HashMap<u64, NodeId>,
     /// Directories whose entries have not been read.
     waiting: Vec<(NodeId, Inode)>,
+    /// Names that were read.
+    entries: usize,
 }
 
 /// An inode as it is in the file.
@@ -79,6 +82,10 @@ impl Reader<'_> {
                 if matches!(name, b"." | b"..") {
                     continue;
                 }
+                self.entries += 1;
+                if self.entries > MAX_NODES {
+                    return Err(Damaged.into());
+                }
                 let node = self.node(nid.checked_mul(SLOT).ok_or(Damaged)?)?;
                 self.tree.link(directory, name, Entry { node, layer: 0 });
             }
@@ -94,7 +101,7 @@ impl Reader<'_> {
                 None => Ok(*node),
             };
         }
-        if self.tree.len() >= MAX_NODES {
+        if self.tree.is_full() {
             return Err(Damaged.into());
         }
         let inode = self.inode(offset)?;

@@ -16,7 +16,7 @@ use crate::image::beneath::Beneath;
 use crate::image::content::Content;
 use crate::image::erofs::is_kept;
 use crate::image::error::SourceError;
-use crate::image::tree::{Entry, Kind, MAX_NODES, Metadata, Node, NodeId, Tree, XATTRS_MAX};
+use crate::image::tree::{Entry, Kind, Metadata, Node, NodeId, Tree, XATTRS_MAX};
 
 /// The tree below `root`, and what tells whether it has changed since.
 ///
@@ -137,7 +137,7 @@ impl Scan {
             let size = u64::try_from(stat.st_size).unwrap_or(0);
             self.size = self.size.saturating_add(size);
         }
-        if self.size > self.max_size || self.tree.len() >= MAX_NODES {
+        if self.size > self.max_size || self.tree.is_full() {
             return Err(SourceError::TooLarge(self.max_size));
         }
         Ok(())

@@ -127,7 +127,16 @@ impl Source {
         };
         let members = match self.kind {
             Kind::Directory(tree) => return Ok(Chosen::Files(Files::Tree(tree))),
-            Kind::Disk(file, format) => return Ok(Chosen::Files(Files::Disk(file, format))),
+            Kind::Disk(file, format) => {
+                let size = file
+                    .metadata()
+                    .map_err(SourceError::io("cannot read it"))?
+                    .len();
+                if size > options.max_size {
+                    return Err(SourceError::TooLarge(options.max_size));
+                }
+                return Ok(Chosen::Files(Files::Disk(file, format)));
+            }
             Kind::Layout(members) => members,
             Kind::File(file) if disk::begins(&file, 0, qcow2::MAGIC).unwrap_or(false) => {
                 return Ok(Chosen::Files(of_qcow2(file, options.max_size, spool)?));

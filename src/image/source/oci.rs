@@ -17,8 +17,10 @@ pub(super) const INDEX: &str = "index.json";
 
 /// An index in an index in an index: nobody needs more.
 const DEPTH_MAX: usize = 4;
-/// The most manifests that are looked at.
-const MANIFESTS_MAX: usize = 1000;
+/// The most manifests and indexes that are looked at.
+const ENTRIES_MAX: usize = 1000;
+/// The longest name of an image.
+const NAME_MAX: usize = 255;
 
 /// The names that tools give a manifest in a layout, in the order of our liking.
 const NAME_ANNOTATIONS: [&str; 2] = [
@@ -35,8 +37,13 @@ struct Candidate {
 /// Chooses the image that is wanted from the layout in `members`.
 pub(super) fn choose(members: &Members, wanted: &Wanted<'_>) -> Result<Image, SourceError> {
     let index: ImageIndex = parse(INDEX, &members.document(INDEX)?)?;
-    let mut found = Vec::new();
-    collect(members, &index, &[], DEPTH_MAX, &mut found)?;
+    let mut search = Search {
+        members,
+        left: ENTRIES_MAX,
+        found: Vec::new(),
+    };
+    search.collect(&index, &[], DEPTH_MAX)?;
+    let mut found = search.found;
     if let Some(tag) = wanted.tag {
         let called = |name: &String| name == tag || name.ends_with(&format!(":{tag}"));
         let names = listed(found.iter().flat_map(|one| &one.names));
@@ -51,36 +58,41 @@ pub(super) fn choose(members: &Members, wanted: &Wanted<'_>) -> Result<Image, So
     one_of(images, &found, wanted.platform)
 }
 
-/// Adds the manifests of `index` and of those within to `found`.
-fn collect(
-    members: &Members,
-    index: &ImageIndex,
-    names: &[String],
-    depth: usize,
-    found: &mut Vec<Candidate>,
-) -> Result<(), SourceError> {
-    for descriptor in index.manifests() {
-        let mut names = names.to_vec();
-        names.extend(names_of(descriptor));
-        match descriptor.media_type() {
-            MediaType::ImageIndex => {}
-            MediaType::Other(text) if text == DOCKER_LIST => {}
-            _ => {
-                let descriptor = descriptor.clone();
-                found.push(Candidate { descriptor, names });
-                continue;
+/// The way through indexes in indexes, which may name each other however they like.
+struct Search<'a> {
+    members: &'a Members,
+    /// How many entries may still come.
+    left: usize,
+    found: Vec<Candidate>,
+}
+
+impl Search<'_> {
+    /// Adds the manifests of `index` and of those within to what was found.
+    fn collect(
+        &mut self,
+        index: &ImageIndex,
+        names: &[String],
+        depth: usize,
+    ) -> Result<(), SourceError> {
+        let endless = || malformed(INDEX, "it has more indexes in indexes than any image");
+        for descriptor in index.manifests() {
+            self.left = self.left.checked_sub(1).ok_or_else(endless)?;
+            let names = [names, &names_of(descriptor)?].concat();
+            match descriptor.media_type() {
+                MediaType::ImageIndex => {}
+                MediaType::Other(text) if text == DOCKER_LIST => {}
+                _ => {
+                    let descriptor = descriptor.clone();
+                    self.found.push(Candidate { descriptor, names });
+                    continue;
+                }
             }
+            let deeper = depth.checked_sub(1).ok_or_else(endless)?;
+            let (what, bytes) = blob(self.members, descriptor)?;
+            self.collect(&parse(&what, &bytes)?, &names, deeper)?;
         }
-        if depth == 0 || found.len() > MANIFESTS_MAX {
-            return Err(malformed(
-                INDEX,
-                "it has more indexes in indexes than any image",
-            ));
-        }
-        let (what, bytes) = blob(members, descriptor)?;
-        collect(members, &parse(&what, &bytes)?, &names, depth - 1, found)?;
+        Ok(())
     }
-    Ok(())
 }
 
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
@@ -93,10 +105,17 @@ const DOCKER_LAYERS: [&str; 4] = [
     "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
 ];
 
-fn names_of(descriptor: &Descriptor) -> Vec<String> {
+fn names_of(descriptor: &Descriptor) -> Result<Vec<String>, SourceError> {
     let annotations = descriptor.annotations().as_ref();
     let named = |key| annotations.and_then(|all| all.get(key)).cloned();
-    NAME_ANNOTATIONS.into_iter().filter_map(named).collect()
+    let names: Vec<String> = NAME_ANNOTATIONS.into_iter().filter_map(named).collect();
+    match names.iter().any(|name| name.len() > NAME_MAX) {
+        true => Err(malformed(
+            INDEX,
+            "it has a name that is no name of an image",
+        )),
+        false => Ok(names),
+    }
 }
 
 /// The one image for `platform`.

@@ -16,6 +16,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::image::{Image, ImageError, Inode};
 use super::{ExtractError, Omitted, failed};
+use crate::image::tree::MAX_NODES;
 
 /// Writes the files of the image at `from` into the new directory `to`.
 pub(super) fn extract(from: &Path, to: &Path) -> Result<Omitted, ExtractError> {
@@ -32,6 +33,7 @@ pub(super) fn extract(from: &Path, to: &Path) -> Result<Omitted, ExtractError> {
         linked: HashMap::new(),
         room,
         omitted: Omitted::default(),
+        made: 0,
         image,
     };
     extraction.node(extraction.image.root, to)?;
@@ -48,10 +50,16 @@ struct Extraction<'a> {
     /// The bytes that may still come: nothing is compressed, so as many as the image has.
     room: u64,
     omitted: Omitted,
+    /// Names that were made.
+    made: usize,
 }
 
 impl Extraction<'_> {
     fn node(&mut self, number: u64, at: &Path) -> Result<(), ExtractError> {
+        self.made += 1;
+        if self.made > MAX_NODES {
+            return Err(ExtractError::Damaged("it has more files than any image"));
+        }
         let inode = self.read(|image| image.inode(number))?;
         match FileType::from_raw_mode(inode.mode.into()) {
             FileType::Directory => return self.directory(number, &inode, at),

@@ -68,12 +68,16 @@ pub struct Found {
     pub outcome: Option<Outcome>,
     /// Whether somebody runs it.
     pub is_running: bool,
+    /// Whether its time stands still.
+    pub is_paused: bool,
 }
 
 /// The file whose lock is held by who runs the instance.
 const LOCK: &str = "lock";
 const STATE: &str = "state.json";
 const OUTCOME: &str = "outcome.json";
+/// Is there while its time stands still.
+const PAUSED: &str = "paused";
 
 impl Registry {
     /// The registry in `$VMM_RUNTIME`, or of root in `/run/vmm`, or of the user's session.
@@ -192,12 +196,14 @@ impl Registry {
         };
         let state = state::read(&directory.join(STATE)).ok();
         let outcome = state::read(&directory.join(OUTCOME)).ok();
+        let is_paused = is_running && directory.join(PAUSED).exists();
         match state {
             Some(state) if is_running || outcome.is_some() => Ok(Seen::There(Box::new(Found {
                 directory,
                 state,
                 outcome,
                 is_running,
+                is_paused,
             }))),
             None if is_running => Ok(Seen::Moving),
             state => {
@@ -275,6 +281,17 @@ impl Entry {
     /// It cannot be written.
     pub fn keep(self, outcome: &Outcome) -> Result<(), RegistryError> {
         state::write(&self.file(OUTCOME), outcome).map_err(|error| self.unusable(error))
+    }
+
+    /// Notes for others whether its time stands still.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn note_paused(&self, paused: bool) -> io::Result<()> {
+        match paused {
+            true => File::create(self.file(PAUSED)).map(drop),
+            false => fs::remove_file(self.file(PAUSED)),
+        }
     }
 
     /// Takes its files away.
