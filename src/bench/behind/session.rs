@@ -1,11 +1,12 @@
 //! A probe that stands behind a wall and does what it is told.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::{ChildStdin, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{OFlags, fcntl_setfl};
 use wire::{Answer, Order};
 
 use super::Shared;
@@ -187,8 +188,11 @@ impl Dialogue {
     fn start(mut command: Command, shared: &Rc<Shared>) -> Result<Self, Failure> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut run = Run::start(command, &shared.conditions.cpu_list, Ending::Asked)?;
+        let input = run.input().ok_or_else(|| garbled("it has no input"))?;
+        // One that answers and never reads is not waited for.
+        fcntl_setfl(&input, OFlags::NONBLOCK).map_err(Failure::host("talk to the probe"))?;
         Ok(Self {
-            input: run.input().ok_or_else(|| garbled("it has no input"))?,
+            input,
             run,
             shared: Rc::clone(shared),
         })
@@ -196,9 +200,13 @@ impl Dialogue {
 
     fn ask(&mut self, order: &Order, timeout: Duration) -> Result<Answer, Failure> {
         let deadline = Deadline::after(timeout);
-        // One that has ended says why below.
-        let _ = self.input.write_all(&line_of(order));
-        self.answer(deadline)
+        match self.input.write_all(&line_of(order)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(garbled("the probe does not read what it is asked"))
+            }
+            // One that has ended says why.
+            _ => self.answer(deadline),
+        }
     }
 
     /// As [`Self::ask`], with every system call of `processes` counted.

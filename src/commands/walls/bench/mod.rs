@@ -24,7 +24,8 @@ use crate::bench::density;
 use crate::bench::diff::Diff;
 use crate::bench::record::Record;
 use crate::bench::workload::{BUILT_IN, Suite};
-use crate::cli::walls::bench::{Bench, Job, Results, SuiteName};
+use crate::cli::walls::bench::{Bench, Job, Measure, Results, SuiteName};
+use crate::config::CpuList;
 use crate::output::print;
 use crate::report;
 use results::Exports;
@@ -39,11 +40,26 @@ pub(super) fn run(options: Bench) -> Result<ExitCode, Failure> {
         }) => diff(&before, &after, force),
         Some(Job::Report { record, results }) => report_of(&record, &results),
         None if options.measure.list => list(),
-        None => match options.measure.suite {
-            Some(SuiteName::Boot) => vmms::run(&options.measure, vmms::Job::Boot),
-            Some(SuiteName::Disk) => vmms::run(&options.measure, vmms::Job::Disk),
-            _ => measure::run(options.measure),
-        },
+        None => {
+            refuse_other_cpus(&options.measure)?;
+            match options.measure.suite {
+                Some(SuiteName::Boot) => vmms::run(&options.measure, vmms::Job::Boot),
+                Some(SuiteName::Disk) => vmms::run(&options.measure, vmms::Job::Disk),
+                _ => measure::run(options.measure),
+            }
+        }
+    }
+}
+
+/// No run could be held on a CPU that we may not use ourselves.
+fn refuse_other_cpus(options: &Measure) -> Result<(), Failure> {
+    let ours = CpuList::of_this_thread();
+    let wanted = options.cpu_list.as_ref();
+    match wanted.and_then(|wanted| wanted.beyond(&ours)) {
+        None => Ok(()),
+        Some(others) => {
+            Err(format!("--cpu-list has CPUs {others}, and there are {ours} to be used").into())
+        }
     }
 }
 
