@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 5] = [
+    let tests: [(&str, fn()); 6] = [
         (
             "the_process_wall_reaches_what_the_host_has",
             the_process_wall_reaches_what_the_host_has,
@@ -31,6 +31,10 @@ fn main() {
         (
             "what_a_command_prints_is_compared_by_line",
             what_a_command_prints_is_compared_by_line,
+        ),
+        (
+            "an_image_that_is_not_there_is_told_once",
+            an_image_that_is_not_there_is_told_once,
         ),
         ("nothing_is_left_on_the_host", nothing_is_left_on_the_host),
     ];
@@ -120,6 +124,19 @@ fn a_wall_that_cannot_be_had_has_its_reason() {
     assert_eq!(comparison["walls"][0], "process");
     let reason = comparison["missing"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("/nowhere/vmlinux"), "{reason}");
+}
+
+fn an_image_that_is_not_there_is_told_once() {
+    let host = Host::new();
+    let output = Command::new(env!("CARGO_BIN_EXE_vmm"))
+        .env("VMM_STORE", host.0.path().join("store"))
+        .args(["compare", "no-such-image"])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert_eq!(errors.matches("no-such-image").count(), 1, "{errors}");
+    assert_eq!(output.stdout, b"");
 }
 
 fn what_a_command_prints_is_compared_by_line() {

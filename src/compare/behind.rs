@@ -111,6 +111,12 @@ impl<'a> Behind<'a> {
             .stdin(Stdio::null());
         if let (Wall::Vm, Some(kernel)) = (wall, &self.wanted.kernel) {
             run.arg("--kernel").arg(kernel);
+            run.args(
+                self.wanted
+                    .cmdline
+                    .iter()
+                    .flat_map(|words| ["--cmdline", words]),
+            );
         }
         Ok(run)
     }

@@ -34,6 +34,8 @@ pub struct Wanted {
     pub walls: Vec<Wall>,
     /// The kernel of the vm wall; the store's if none is named.
     pub kernel: Option<PathBuf>,
+    /// Words added to that kernel's command line.
+    pub cmdline: Option<String>,
 }
 
 /// Why nothing can be compared.

@@ -18,13 +18,13 @@ Exit status:
 
 Examples:
     vmm compare debian.tar
-    vmm compare --wall container --wall vm debian.tar -- uname -a";
+    vmm compare --wall container,vm debian.tar -- uname -a";
 
 /// What `vmm compare` is told.
 #[derive(Args, Debug)]
 pub struct Compare {
-    /// A wall to look behind; may be repeated [default: all three]
-    #[arg(long, value_name = "WALL")]
+    /// Walls to look behind, separated by commas [default: all three]
+    #[arg(long, value_name = "WALL", value_delimiter = ',')]
     pub wall: Vec<Wall>,
 
     /// The image, as for `vmm run`
@@ -38,6 +38,10 @@ pub struct Compare {
     /// Kernel for the vm wall [default: that of `vmm kernel use`]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub kernel: Option<PathBuf>,
+
+    /// Words added to that kernel's command line
+    #[arg(long, value_name = "TEXT", requires = "kernel")]
+    pub cmdline: Option<String>,
 
     /// Print the comparison as JSON
     #[arg(long)]

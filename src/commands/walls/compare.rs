@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Failure;
 use crate::cli::walls::compare::Compare;
 use crate::compare::{self, Wanted, text};
+use crate::image::{ResolveOptions, Store};
 use crate::output::print;
 use crate::run::Wall;
 use crate::terminal;
@@ -24,7 +25,10 @@ pub(super) fn run(options: Compare) -> Result<ExitCode, Failure> {
             false => options.wall,
         },
         kernel: options.kernel,
+        cmdline: options.cmdline,
     };
+    // Once, and before the first wall: none could be had without it.
+    Store::open_default()?.resolve(&wanted.image, &ResolveOptions::default())?;
     match options.command.is_empty() {
         true => facts(&wanted, options.json),
         false => lines(&wanted, &options.command, options.json),

@@ -9,7 +9,7 @@ use crate::image::platform::Platform;
 /// Fails, and says what to do instead.
 pub(in crate::image) fn download(
     reference: &str,
-    _platform: &Platform,
+    _platform_and_size: (&Platform, u64),
     _layout: &Path,
     _is_known: &dyn Fn(&Digest) -> bool,
 ) -> Result<Digest, Box<dyn Error + Send + Sync>> {

@@ -37,7 +37,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 /// it `is_known`; returns the digest of its manifest.
 pub(in crate::image) fn download(
     reference: &str,
-    platform: &Platform,
+    (platform, max_size): (&Platform, u64),
     layout: &Path,
     is_known: &dyn Fn(&Digest) -> bool,
 ) -> Result<Digest, Failure> {
@@ -48,6 +48,7 @@ pub(in crate::image) fn download(
         client: client_for(&reference),
         reference,
         layout,
+        max_size,
         progress: Progress::begin(),
     };
     runtime.block_on(async {
@@ -78,6 +79,8 @@ struct Pull<'a> {
     client: Client,
     reference: Reference,
     layout: &'a Path,
+    /// The most bytes that may come.
+    max_size: u64,
     progress: Progress,
 }
 
@@ -132,6 +135,7 @@ impl Pull<'_> {
         let document: ImageManifest = serde_json::from_slice(manifest)?;
         let blobs = self.layout.join("blobs/sha256");
         fs::create_dir_all(&blobs)?;
+        self.refuse_larger(&document)?;
         let digest = Digest::of(manifest);
         fs::write(blobs.join(digest.hex()), manifest)?;
         for descriptor in std::iter::once(document.config()).chain(document.layers()) {
@@ -147,6 +151,20 @@ impl Pull<'_> {
             r#"{"imageLayoutVersion":"1.0.0"}"#,
         )?;
         Ok(())
+    }
+
+    /// What it unpacks to is looked at later; but what is larger even packed need not come.
+    fn refuse_larger(&self, manifest: &ImageManifest) -> Result<(), Failure> {
+        let blobs = std::iter::once(manifest.config()).chain(manifest.layers());
+        let size = blobs.map(Descriptor::size).fold(0, u64::saturating_add);
+        match size > self.max_size {
+            true => Err(format!(
+                "it has {size} bytes: --max-size allows more than {}",
+                self.max_size
+            )
+            .into()),
+            false => Ok(()),
+        }
     }
 
     /// Downloads a blob to `path`, going on where an earlier attempt has ended.

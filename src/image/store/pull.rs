@@ -30,12 +30,16 @@ impl Store {
         let lock = File::create(directory.join(key + ".lock")).map_err(failed)?;
         flock(&lock, FlockOperation::LockExclusive).map_err(|errno| failed(errno.into()))?;
         let is_known = |digest: &Digest| self.known(reference, digest).is_some();
-        let digest = registry::download(reference, &options.platform, &layout, &is_known).map_err(
-            |source| ImageError::Pull {
-                reference: reference.to_owned(),
-                source,
-            },
-        )?;
+        let digest = registry::download(
+            reference,
+            (&options.platform, options.max_size),
+            &layout,
+            &is_known,
+        )
+        .map_err(|source| ImageError::Pull {
+            reference: reference.to_owned(),
+            source,
+        })?;
         if let Some(image) = self.known(reference, &digest) {
             return Ok(image);
         }
