@@ -24,8 +24,8 @@ use crate::pidfd::Process;
 /// The first word of a helper's command line.
 pub(super) const SUMMONS: &str = "__container";
 
-/// How long a helper may take for an answer: what joins a container can be stopped by those who are
-/// in there, and nothing else is served meanwhile.
+/// How long a helper may take to join a container: it can be stopped by those who are in there, and
+/// nothing else is served meanwhile. Before a container begins nobody is.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// This program; the link leads to it even when the file has been replaced.
@@ -83,6 +83,8 @@ impl Engine {
 
     pub(super) fn exec(&self, words: &[String], stdio: Stdio) -> Result<Process, ContainerError> {
         let mut helper = self.summon("exec", words, stdio)?;
+        let limited = helper.channel.get_ref().set_read_timeout(Some(PATIENCE));
+        limited.map_err(|error| self.refused("exec in", &error.to_string()))?;
         let process = process(self.made(&mut helper, "exec in")?)?;
         self.expect_begun(&mut helper, &process, "exec in")?;
         self.check_filter(&process)?;
@@ -168,7 +170,6 @@ struct Helper {
 impl Helper {
     fn start(mut command: Command, words: &[String], stdio: Stdio) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        ours.set_read_timeout(Some(PATIENCE))?;
         let [input, output, error] = stdio;
         command.arg(theirs.as_raw_fd().to_string()).args(words);
         command.stdin(input).stdout(output).stderr(error);
