@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use crate::output::plain;
+
 /// `error` and each of its causes, from the outermost in; what an image, a guest or a registry has
 /// in it moves no cursor of a terminal.
 pub fn chain(error: &dyn Error) -> String {
@@ -11,11 +13,8 @@ pub fn chain(error: &dyn Error) -> String {
         text += &format!(": {error}");
         cause = error.source();
     }
-    let shown = |c: char| match c.is_control() && !matches!(c, '\n' | '\t') {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    text.chars().map(shown).collect()
+    let lines: Vec<String> = text.split('\n').map(plain).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -25,17 +25,18 @@ fn main() -> ExitCode {
 
 /// Says why the command line cannot be used, or what it asks for: help, or the version.
 fn refused(error: &clap::Error) -> ExitCode {
-    const WRONG_USAGE: u8 = 2;
-    /// Of ours (docs/contract.md, 13): any other may be the command's own.
-    const OF_OURS: u8 = 125;
     let _ = error.print();
-    let runs_a_command = || {
-        let word = std::env::args().nth(1);
-        matches!(word.as_deref(), Some("run" | "exec"))
-    };
     match error.use_stderr() {
         false => ExitCode::SUCCESS,
-        true if runs_a_command() => OF_OURS.into(),
-        true => WRONG_USAGE.into(),
+        true => status_of_misuse().into(),
     }
+}
+
+fn status_of_misuse() -> u8 {
+    #[cfg(feature = "walls")]
+    if matches!(std::env::args().nth(1).as_deref(), Some("run" | "exec")) {
+        // Any other may be the command's own (docs/contract.md, 13).
+        return vmm::run::outcome::OURS;
+    }
+    2
 }

@@ -10,9 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may use the layers above its own line.
-const LAYERS: [&[&str]; 14] = [
+const LAYERS: [&[&str]; 15] = [
     &[
-        "chain",
         "guest",
         "name",
         "output",
@@ -21,6 +20,7 @@ const LAYERS: [&[&str]; 14] = [
         "timeline",
         "user_namespaces",
     ],
+    &["chain"],
     &["cgroup", "config", "image", "memory", "terminal"],
     &["kernel", "root"],
     &["hypervisor"],

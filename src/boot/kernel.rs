@@ -6,9 +6,10 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use linux_loader::bootparam::setup_header;
+use linux_loader::elf::{Elf64_Ehdr, Elf64_Phdr, PT_NOTE};
 use linux_loader::loader::elf::{Elf, PvhBootCapability};
 use linux_loader::loader::{KernelLoader, KernelLoaderResult};
-use vm_memory::{Bytes, GuestAddress, ReadVolatile};
+use vm_memory::{ByteValued, Bytes, GuestAddress, ReadVolatile};
 
 use super::bzimage::{BzImage, BzImageError};
 use super::decompress::Compression;
@@ -139,24 +140,17 @@ fn refuse_other_architectures<F: Read + Seek>(file: &mut F) -> Result<(), Kernel
 fn refuse_excess<F: Read + Seek>(file: &mut F) -> Result<(), KernelError> {
     const HEADERS_MAX: u16 = 128;
     const NOTES_MAX: u64 = 64 << 10;
-    const NOTE: u32 = 4;
-    let mut header = [0; 64];
-    file.rewind().map_err(FileError::Read)?;
-    file.read_exact(&mut header).map_err(|_| KernelError::Elf)?;
-    let (start, size) = (u64_at(&header, 32), u16_at(&header, 54));
-    let count = u16_at(&header, 56);
-    if count > HEADERS_MAX {
+    let header: Elf64_Ehdr = read_at(file, 0)?;
+    if header.e_phnum > HEADERS_MAX {
         return Err(KernelError::Elf);
     }
     let mut notes = 0_u64;
-    for number in 0..u64::from(count) {
-        let place = start.checked_add(number * u64::from(size));
-        let place = SeekFrom::Start(place.ok_or(KernelError::Elf)?);
-        let mut header = [0; 56];
-        file.seek(place).map_err(FileError::Read)?;
-        file.read_exact(&mut header).map_err(|_| KernelError::Elf)?;
-        if header[..4] == NOTE.to_le_bytes() {
-            notes = notes.saturating_add(u64_at(&header, 32));
+    for number in 0..u64::from(header.e_phnum) {
+        let place = number * u64::from(header.e_phentsize);
+        let place = header.e_phoff.checked_add(place).ok_or(KernelError::Elf)?;
+        let header: Elf64_Phdr = read_at(file, place)?;
+        if header.p_type == PT_NOTE {
+            notes = notes.saturating_add(header.p_filesz);
         }
     }
     match notes > NOTES_MAX {
@@ -165,14 +159,15 @@ fn refuse_excess<F: Read + Seek>(file: &mut F) -> Result<(), KernelError> {
     }
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-/// The least significant byte first; a short slice is an error of ours.
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    let bytes = bytes[at..at + 8].try_into().expect("eight bytes are eight");
-    u64::from_le_bytes(bytes)
+fn read_at<T: ByteValued + Default>(
+    file: &mut (impl Read + Seek),
+    place: u64,
+) -> Result<T, KernelError> {
+    let mut value = T::default();
+    file.seek(SeekFrom::Start(place)).map_err(FileError::Read)?;
+    let read = file.read_exact(value.as_mut_slice());
+    read.map_err(|_| KernelError::Elf)?;
+    Ok(value)
 }
 
 /// The loader names the step that failed, not what helps; the user is told the latter.
@@ -262,5 +257,43 @@ fn too_large(memory: &Memory, end: u64) -> KernelError {
     KernelError::TooLarge {
         need: end.div_ceil(1 << 20),
         have: memory::end(memory) >> 20,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many notes, each of `size` bytes.
+    fn notes(count: u16, size: u64) -> Cursor<Vec<u8>> {
+        let header = Elf64_Ehdr {
+            e_phoff: 64,
+            e_phentsize: 56,
+            e_phnum: count,
+            ..Default::default()
+        };
+        let note = Elf64_Phdr {
+            p_type: PT_NOTE,
+            p_filesz: size,
+            ..Default::default()
+        };
+        let notes = note.as_slice().repeat(count.into());
+        Cursor::new([header.as_slice(), &notes].concat())
+    }
+
+    #[test]
+    fn what_a_loader_would_read_for_hours_is_refused() {
+        let is_refused = |count, size| refuse_excess(&mut notes(count, size)).is_err();
+        assert!(!is_refused(4, 16 << 10));
+        assert!(is_refused(4, 1 << 32));
+        assert!(is_refused(2, u64::MAX));
+        assert!(is_refused(129, 0));
+    }
+
+    #[test]
+    fn headers_beyond_the_end_are_refused() {
+        let mut cut = notes(2, 0).into_inner();
+        cut.pop();
+        assert!(refuse_excess(&mut Cursor::new(cut)).is_err());
     }
 }

@@ -29,6 +29,10 @@ pub const ALL: &[Test] = &[
         a_file_that_cannot_be_made_is_told_before_the_first_run,
     ),
     (
+        "what_means_nothing_is_refused",
+        what_means_nothing_is_refused,
+    ),
+    (
         "a_disk_that_is_full_ends_it_with_a_report",
         a_disk_that_is_full_ends_it_with_a_report,
     ),
@@ -74,6 +78,19 @@ fn a_file_that_cannot_be_made_is_told_before_the_first_run() {
         assert_eq!(ended.status, Some(1), "{ended:?}");
         assert!(ended.errors.contains("nowhere/file"), "{ended:?}");
         assert_eq!(host.names("store/keeps"), [""; 0]);
+    }
+}
+
+fn what_means_nothing_is_refused() {
+    let refused: [(&[&str], &str); 3] = [
+        (&["--vmm", "qemu"], "--vmm means nothing"),
+        (&["--suite", "boot", "--explain"], "--explain means nothing"),
+        (&["--cpu-list", "1023"], "--cpu-list has CPUs 1023"),
+    ];
+    for (options, told) in refused {
+        let ended = Host::new().run(options);
+        assert_eq!(ended.status, Some(1), "{ended:?}");
+        assert!(ended.errors.contains(told), "{ended:?}");
     }
 }
 

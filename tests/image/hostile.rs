@@ -11,10 +11,13 @@ use crate::tarball::{Layout, Tarball, blob_path};
 
 /// Imports an image with the one layer `layer`, and returns why that cannot be.
 fn refusal(layer: Vec<u8>) -> String {
+    refusal_of(|layout| layout.image("amd64", &[layer]))
+}
+
+/// Imports the layout that `make` makes, and returns why that cannot be.
+fn refusal_of(make: impl FnOnce(Layout) -> Layout) -> String {
     let fixture = Fixture::new();
-    let layout = Layout::new(fixture.path("layout"))
-        .image("amd64", &[layer])
-        .written();
+    let layout = make(Layout::new(fixture.path("layout"))).written();
     let error = fixture.import(&layout).unwrap_err();
     assert_eq!(fixture.leftovers(), [""; 0]);
     told(&error)
@@ -33,28 +36,19 @@ fn a_path_with_dots_is_refused() {
 
 #[test]
 fn indexes_that_name_each_other_without_end_are_refused() {
-    let fixture = Fixture::new();
-    let layout = Layout::new(fixture.path("layout"))
-        .nested("0")
-        .repeated(500)
-        .nested("1")
-        .repeated(500)
-        .nested("2")
-        .repeated(500)
-        .written();
-    let refusal = told(&fixture.import(&layout).unwrap_err());
+    let refusal = refusal_of(|layout| {
+        let layout = layout.nested("0").repeated(500);
+        let layout = layout.nested("1").repeated(500);
+        layout.nested("2").repeated(500)
+    });
     assert!(refusal.contains("more indexes in indexes"), "{refusal}");
 }
 
 #[test]
 fn a_name_of_a_megabyte_is_refused() {
-    let fixture = Fixture::new();
     let layer = Tarball::default().file("x", b"x").bytes();
-    let layout = Layout::new(fixture.path("layout"))
-        .image("amd64", &[layer])
-        .nested(&"x".repeat(1 << 20))
-        .written();
-    let refusal = told(&fixture.import(&layout).unwrap_err());
+    let name = "x".repeat(1 << 20);
+    let refusal = refusal_of(|layout| layout.image("amd64", &[layer]).nested(&name));
     assert!(refusal.contains("no name of an image"), "{refusal}");
 }
 

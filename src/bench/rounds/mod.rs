@@ -42,6 +42,14 @@ pub struct Plan {
     pub seed: u64,
 }
 
+impl Plan {
+    /// The names of the workloads, in their order.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.workloads.iter().map(|workload| workload.name);
+        names.map(str::to_owned).collect()
+    }
+}
+
 /// Looks on, between runs, while nothing is measured.
 pub trait Watcher {
     /// Whether it is to end now, with what there is.

@@ -9,7 +9,7 @@ use super::explain::explain;
 use super::onlooker::Onlooker;
 use super::plan::{self, Extent, Wanted};
 use super::results::{self, Exports};
-use super::tools;
+use super::{refuse_given, tools};
 use crate::bench::behind::{Behind, Interrupt, Needs, Shared, Workplace, usage};
 use crate::bench::density::{self, Bounds};
 use crate::bench::environment::meanwhile::Meanwhile;
@@ -42,12 +42,7 @@ fn refuse_what_means_nothing(options: &Measure) -> Result<(), Failure> {
         ("--vmm", !options.vmm.is_empty()),
         ("--rootfs", options.rootfs.is_some()),
     ];
-    match given.into_iter().find(|(_, is_given)| *is_given) {
-        None => Ok(()),
-        Some((option, _)) => {
-            Err(format!("{option} means nothing without --suite boot or --suite disk").into())
-        }
-    }
+    refuse_given(&given, "without --suite boot or --suite disk")
 }
 
 /// All that is there before the first run.
@@ -240,9 +235,10 @@ fn note(wanted: &Wanted) -> TargetNote {
 
 /// What is measured, where nothing else is the memory of instances.
 fn names(plan: &Plan) -> Vec<String> {
-    let names = plan.workloads.iter().map(|workload| workload.name);
-    let alone = plan.workloads.is_empty().then_some(density::NAME);
-    names.chain(alone).map(str::to_owned).collect()
+    match plan.names() {
+        names if names.is_empty() => vec![density::NAME.to_owned()],
+        names => names,
+    }
 }
 
 fn facts(

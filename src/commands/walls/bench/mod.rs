@@ -51,6 +51,14 @@ pub(super) fn run(options: Bench) -> Result<ExitCode, Failure> {
     }
 }
 
+/// What is asked of the other kind of bench is not silently left out.
+fn refuse_given(options: &[(&str, bool)], context: &str) -> Result<(), Failure> {
+    match options.iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((option, _)) => Err(format!("{option} means nothing {context}").into()),
+    }
+}
+
 /// No run could be held on a CPU that we may not use ourselves.
 fn refuse_other_cpus(options: &Measure) -> Result<(), Failure> {
     let ours = CpuList::of_this_thread();

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::Failure;
 use super::onlooker::Onlooker;
 use super::results::{self, Exports};
+use super::{Failure, refuse_given};
 use crate::bench::behind::{Interrupt, Workplace};
 use crate::bench::environment::meanwhile::Meanwhile;
 use crate::bench::environment::{Environment, software};
@@ -54,24 +54,17 @@ pub(super) fn run(options: &Measure, job: Job) -> Result<ExitCode, Failure> {
     let plan = plan(options, job);
     let mut targets = targets(&templates, (job, !options.no_control), &guest, &terms);
     let environment = Environment::examine();
+    let notes = targets.iter().map(Box::as_ref).map(TargetNote::of);
+    let software = [
+        software::ourselves(),
+        software::kernel(&kernel, &options.cmdline)?,
+    ];
     let begin = Begin {
         conditions: conditions(&guest, &terms.cpus),
-        environment: [
-            environment.facts(),
-            software::ourselves(),
-            software::kernel(&kernel, &options.cmdline)?,
-        ]
-        .concat(),
+        environment: [environment.facts(), software.concat()].concat(),
         caveats: environment.caveats(),
-        targets: targets
-            .iter()
-            .map(|target| TargetNote::of(target.as_ref()))
-            .collect(),
-        workloads: plan
-            .workloads
-            .iter()
-            .map(|one| one.name.to_owned())
-            .collect(),
+        targets: notes.collect(),
+        workloads: plan.names(),
         ..Begin::now(plan.seed)
     };
     let path = exports.record(&store, &begin)?;
@@ -104,13 +97,8 @@ fn refuse_what_means_nothing(options: &Measure) -> Result<(), Failure> {
         ("--cpus", options.cpus.is_some()),
         ("--explain", options.explain),
     ];
-    match given.into_iter().find(|(_, is_given)| *is_given) {
-        None => Ok(()),
-        Some((option, _)) => Err(format!(
-            "{option} means nothing to --suite boot and disk, where VMMs of one vCPU boot a --rootfs"
-        )
-        .into()),
-    }
+    let here = "to --suite boot and disk, where VMMs of one vCPU boot a --rootfs";
+    refuse_given(&given, here)
 }
 
 /// Ours, and those of `wanted`, or all that are known and installed.
