@@ -14,7 +14,7 @@ use crate::run::channel::ChannelName;
 use crate::run::request::Volume;
 use crate::run::{InstanceName, Wall};
 
-/// Exit status of `vmm run` and `vmm exec`, printed by `--help`.
+/// How `vmm run` ends, printed by `--help`.
 pub const RUN_STATUS: &str = "\
 Exit status:
 0-255   the command's own
@@ -30,7 +30,7 @@ Examples:
     vmm run --wall vm debian.tar -- python3 hw1.py
     vmm run --wall vm -t --keep work debian.tar -- /bin/bash";
 
-/// How `vmm exec` ends.
+/// How `vmm exec` ends, printed by `--help`.
 pub const EXEC_STATUS: &str = "\
 Exit status:
 0-255   the command's own
